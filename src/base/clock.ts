@@ -1,0 +1,35 @@
+/** Time as code below the edge folders sees it; tests pass a clock that they move by hand. */
+export interface Clock {
+  /** Monotonic milliseconds since an arbitrary start. */
+  nowMs(): number
+  /** Milliseconds since the Unix epoch. */
+  wallMs(): number
+  /** Runs `fn` once. The timer does not keep the process alive. */
+  after(ms: number, fn: () => void): Timer
+  /** Runs `fn` again and again until cancelled. The timer does not keep the process alive. */
+  every(ms: number, fn: () => void): Timer
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  after(ms, fn) {
+    const handle = setTimeout(fn, ms).unref()
+    return { cancel: () => clearTimeout(handle) }
+  },
+  every(ms, fn) {
+    const handle = setInterval(fn, ms).unref()
+    return { cancel: () => clearInterval(handle) }
+  },
+}
+
+/** Resolves after `ms` on the given clock. */
+export function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, resolve)
+  })
+}
