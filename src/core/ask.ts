@@ -1,0 +1,27 @@
+import { RCODE } from '../wire/codes.ts'
+import type { Chain } from './chain.ts'
+import type { Answer, Ask } from './env.ts'
+import { copyMessage, Query, replyTo } from './query.ts'
+
+/** Questions within questions: a CNAME that leads to an autopath that leads to a CNAME ends here. */
+const DEPTH_LIMIT = 16
+
+/**
+ * Asks a question on behalf of `q`: `below`, from stage `from` of the chain on, or of the whole server.
+ * The client's flags, EDNS and address go along, as CoreDNS's in-process lookups do.
+ */
+export async function ask(q: Query, chain: Chain, from: number, wanted: Ask): Promise<Answer> {
+  if (q.depth >= DEPTH_LIMIT) return refused(q, `in-process lookups are nested more than ${DEPTH_LIMIT} deep`)
+  const request = copyMessage(q.request)
+  if (wanted.question !== undefined) request.questions = [wanted.question]
+  if (wanted.ad !== undefined) request.ad = wanted.ad
+  const protocol = wanted.protocol ?? q.protocol
+  const arrival = protocol === q.protocol ? q.arrival : { ...q.arrival, protocol }
+  const child = new Query(request, arrival, true, q.depth + 1)
+  await (wanted.scope === 'below' ? chain.run(child, from) : q.server.dispatch(child))
+  return { message: child.reply, written: child.written && !child.dropped, error: child.error }
+}
+
+function refused(q: Query, text: string): Answer {
+  return { message: replyTo(q.request, RCODE.SERVFAIL), written: false, error: new Error(text) }
+}

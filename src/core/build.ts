@@ -1,0 +1,143 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { ConfigError } from '../corefile/error.ts'
+import type { Directive, Key, ServerBlock } from '../corefile/tree.ts'
+import type { Name } from '../wire/name.ts'
+import { ask } from './ask.ts'
+import { Chain } from './chain.ts'
+import type { BlockInfo, Env, Files, Host, Http, Random } from './env.ts'
+import type { Metrics } from './metrics.ts'
+import { Slot, type Plugin, type Setup, type Stage } from './plugin.ts'
+import type { Query } from './query.ts'
+import { DEFAULT_SETTINGS, type BlockSettings } from './settings.ts'
+
+/** What a process lends to its blocks. The server makes the real one, tests make a tame one. */
+export interface World {
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+  readonly metrics: Metrics
+  readonly files: Files
+  readonly http: Http
+  readonly host: Host
+  /** Things that outlive a reload, by fingerprint. */
+  readonly keepsakes: Keepsakes
+  fatal(text: string): void
+  /** A stage threw. */
+  panic(q: Query, stage: Stage, error: unknown): void
+}
+
+/** What `env.keep` stores. `get` marks the entry as used by the generation under construction. */
+export interface Keepsakes {
+  get(key: string): unknown
+  set(key: string, value: unknown): void
+}
+
+/** A server block, built and ready to be started. */
+export interface Block {
+  readonly keys: readonly Key[]
+  readonly zones: readonly Name[]
+  readonly settings: BlockSettings
+  readonly chain: Chain
+  /** Every stage, those outside the chain (health, ready …) included, in order of execution. */
+  readonly stages: readonly Stage[]
+  /** Filled in by the server: see `BlockInfo`. */
+  readonly place: BlockPlace
+}
+
+/** Where a block is reachable, known once its listeners are. */
+export interface BlockPlace {
+  serverLabels: readonly string[]
+  listening: readonly { readonly address: string; readonly port: number }[]
+  bound: readonly string[]
+}
+
+/** Builds the chain of one block. Throws ConfigError. Nothing of the world is touched before the stages' `start`. */
+export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plugin>, world: World): Block {
+  const zones = [...new Set(source.keys.map((key) => key.zone))]
+  const setups = source.directives.map((directive) => ({ directive, setup: parseDirective(directive, plugins, zones, source.keys) }))
+  const place: BlockPlace = { serverLabels: [], listening: [], bound: [] }
+  const stages: Stage[] = []
+  const inChain: Stage[] = []
+  const chain = new Chain(inChain, { caught: (q, stage, error) => world.panic(q, stage, error) })
+  let slots = 0
+  setups.forEach(({ directive, setup }, i) => {
+    if (setup.build === undefined) return
+    const below = setups.slice(i).map((entry) => fingerprint(entry.directive)).join('\n')
+    const env = makeEnv(world, {
+      name: directive.name,
+      block: blockInfo(source, zones, place),
+      stages,
+      chain,
+      chainIndex: () => inChain.indexOf(stage),
+      fingerprint: `${source.keys.map((key) => key.text).join(' ')}\n${below}`,
+      nextSlot: () => slots++,
+    })
+    const stage = setup.build(env)
+    stages.push(stage)
+    if (stage.query !== undefined || stage.reply !== undefined) inChain.push(stage)
+  })
+  return { keys: source.keys, zones, settings: mergeSettings(setups.map((entry) => entry.setup)), chain, stages, place }
+}
+
+function parseDirective(directive: Directive, plugins: ReadonlyMap<string, Plugin>, zones: readonly Name[], keys: readonly Key[]): Setup {
+  const plugin = plugins.get(directive.name)
+  if (plugin === undefined) throw new ConfigError(directive.token, directive.name, 'this directive is not part of this program')
+  return plugin.parse(directive, { zones, keys })
+}
+
+function mergeSettings(setups: readonly Setup[]): BlockSettings {
+  return Object.assign({}, DEFAULT_SETTINGS, ...setups.map((setup) => setup.settings))
+}
+
+interface StageSite {
+  readonly name: string
+  readonly block: BlockInfo
+  readonly stages: readonly Stage[]
+  readonly chain: Chain
+  chainIndex(): number
+  readonly fingerprint: string
+  nextSlot(): number
+}
+
+function makeEnv(world: World, site: StageSite): Env {
+  return {
+    block: site.block,
+    log: world.log.named(`plugin/${site.name}`),
+    clock: world.clock,
+    random: world.random,
+    metrics: world.metrics,
+    files: world.files,
+    http: world.http,
+    host: world.host,
+    slot: () => new Slot(site.nextSlot()),
+    ask: (q, wanted) => ask(q, site.chain, site.chainIndex() + 1, wanted),
+    siblings: () => site.stages,
+    keep: <T>(make: () => T) => {
+      const kept = world.keepsakes.get(site.fingerprint)
+      if (kept !== undefined) return kept as T
+      const made = make()
+      world.keepsakes.set(site.fingerprint, made)
+      return made
+    },
+    fatal: (text) => world.fatal(`plugin/${site.name}: ${text}`),
+  }
+}
+
+function blockInfo(source: ServerBlock, zones: readonly Name[], place: BlockPlace): BlockInfo {
+  return {
+    keys: source.keys,
+    zones,
+    serverLabels: () => place.serverLabels,
+    listening: () => place.listening,
+    bound: () => place.bound,
+  }
+}
+
+/** The words of a directive without their places: equal for directives that mean the same. */
+function fingerprint(directive: Directive): string {
+  return JSON.stringify([directive.name, directive.lines.map((line) => [
+    line.args.map((token) => token.text),
+    line.block?.map((inner) => [inner.token.text, ...inner.args.map((token) => token.text)]),
+  ])])
+}

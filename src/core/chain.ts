@@ -1,0 +1,86 @@
+import { RCODE } from '../wire/codes.ts'
+import { DONE, DROP, NEXT, type Stage, type Verdict } from './plugin.ts'
+import type { Query } from './query.ts'
+
+/** What a chain does with a bug in one of its stages. */
+export interface Faults {
+  /** Called once per throw, before the client gets SERVFAIL. */
+  caught(q: Query, stage: Stage, error: unknown): void
+}
+
+/**
+ * The stages of a block, in order of execution: down until one settles the reply, then up through those above it.
+ * Runs to the end at once unless a stage waits, so that the common query makes no promise.
+ */
+export class Chain {
+  readonly stages: readonly Stage[]
+  readonly #faults: Faults
+
+  constructor(stages: readonly Stage[], faults: Faults) {
+    this.stages = stages
+    this.#faults = faults
+  }
+
+  /** Runs stages `from` and below, and the way up as far as `from`. */
+  run(q: Query, from = 0): void | Promise<void> {
+    return this.#down(q, from, from)
+  }
+
+  #down(q: Query, at: number, from: number): void | Promise<void> {
+    for (let i = at; i < this.stages.length; i++) {
+      const stage = this.stages[i]!
+      if (stage.query === undefined) continue
+      let verdict: Verdict | Promise<Verdict>
+      try {
+        verdict = stage.query(q)
+      } catch (error) {
+        this.#fault(q, stage, error)
+        return this.#up(q, i - 1, from)
+      }
+      if (typeof verdict !== 'number') return this.#wait(q, i, from, verdict)
+      if (verdict === NEXT) continue
+      settle(q, stage, verdict)
+      return this.#up(q, i - 1, from)
+    }
+    const last = this.stages.findLast((stage) => stage.query !== undefined)
+    q.fail(RCODE.SERVFAIL, new Error(`plugin/${last?.name ?? 'server'}: no next plugin found`))
+    return this.#up(q, this.stages.length - 1, from)
+  }
+
+  async #wait(q: Query, i: number, from: number, waiting: Promise<Verdict>): Promise<void> {
+    const stage = this.stages[i]!
+    let verdict: Verdict
+    try {
+      verdict = await waiting
+    } catch (error) {
+      this.#fault(q, stage, error)
+      return this.#up(q, i - 1, from)
+    }
+    if (verdict === NEXT) return this.#down(q, i + 1, from)
+    settle(q, stage, verdict)
+    return this.#up(q, i - 1, from)
+  }
+
+  #up(q: Query, last: number, from: number): void {
+    for (let i = last; i >= from; i--) {
+      const stage = this.stages[i]!
+      if (stage.reply === undefined) continue
+      try {
+        stage.reply(q)
+      } catch (error) {
+        this.#fault(q, stage, error)
+      }
+    }
+  }
+
+  #fault(q: Query, stage: Stage, error: unknown): void {
+    this.#faults.caught(q, stage, error)
+    const cause = error instanceof Error ? error : new Error(String(error))
+    q.fail(RCODE.SERVFAIL, new Error(`plugin/${stage.name}: ${cause.message}`, { cause }))
+  }
+}
+
+function settle(q: Query, stage: Stage, verdict: typeof DONE | typeof DROP): void {
+  if (q.answeredBy === '') q.answeredBy = stage.name
+  if (verdict === DROP) q.dropped = true
+}

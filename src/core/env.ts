@@ -1,0 +1,126 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Key } from '../corefile/tree.ts'
+import type { Message, Question } from '../wire/message.ts'
+import type { Name } from '../wire/name.ts'
+import type { Metrics } from './metrics.ts'
+import type { Slot, Stage } from './plugin.ts'
+import type { Protocol, Query } from './query.ts'
+
+/** The world as a stage sees it: everything below the edge folders reaches the outside through this and nothing else. */
+export interface Env {
+  readonly block: BlockInfo
+  /** Prefixed with `plugin/NAME: `. */
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+  readonly metrics: Metrics
+  readonly files: Files
+  readonly http: Http
+  readonly host: Host
+  /** A place in every query for what this stage remembers between its way down and its way up. */
+  slot<T>(): Slot<T>
+  /** Asks on behalf of a query; see `Ask`. Resolves always: an answer that failed has `written` false and an `error`. */
+  ask(q: Query, ask: Ask): Promise<Answer>
+  /** All stages of the same block, in order of execution. Complete from `start` on. */
+  siblings(): readonly Stage[]
+  /** Something that outlives a reload, such as a cache, as long as this block, directive and every directive below it read the same. */
+  keep<T>(make: () => T): T
+  /** Ends the process with status 1 after logging why. */
+  fatal(text: string): void
+}
+
+export interface Ask {
+  /** `below`: the stages after this one. `server`: the whole server anew, zone search included. */
+  readonly scope: 'below' | 'server'
+  /** Instead of the query's present question. */
+  readonly question?: Question
+  /** Instead of the client's protocol: background refreshes go over TCP. */
+  readonly protocol?: Protocol
+  /** Sets the AD bit of the request. */
+  readonly ad?: boolean
+}
+
+/** What `ask` yields. `message` is the caller's own: its sections can be edited. */
+export interface Answer {
+  readonly message: Message
+  /** False when no stage wrote a message and only the rcode counts. */
+  readonly written: boolean
+  readonly error: Error | undefined
+}
+
+export interface BlockInfo {
+  readonly keys: readonly Key[]
+  /** Zones of all keys, lower-cased and absolute. */
+  readonly zones: readonly Name[]
+  /** `server` labels of the listener groups that serve the block. Complete from `start` on. */
+  serverLabels(): readonly string[]
+  /** Literal addresses that the block listens on, wildcard ones included (`0.0.0.0`, `::`), with port. Complete from `serving` on. */
+  listening(): readonly { readonly address: string; readonly port: number }[]
+  /** Addresses given by `bind`, resolved; empty without one. */
+  bound(): readonly string[]
+}
+
+export interface Random {
+  /** Uniform in [0, 1). Not for secrets. */
+  float(): number
+  /** Cryptographically strong: query ids, probe names. Uniform in [0, limit). */
+  int(limit: number): number
+}
+
+export interface Files {
+  /** Absolute path of a path as written in a Corefile (relative to the working directory). */
+  resolve(path: string): string
+  /** Throws the system's error with its code. */
+  read(path: string): Uint8Array
+  /** Undefined when there is nothing. */
+  stat(path: string): FileStat | undefined
+}
+
+export interface FileStat {
+  readonly mtimeMs: number
+  readonly sizeBytes: number
+  readonly directory: boolean
+}
+
+/** HTTP endpoints of the process. Listeners are shared by address and outlive a reload that keeps them. */
+export interface Http {
+  /** Serves GET `path` at `address` (`host:port`, host may be empty). Rejects when the address is taken or malformed. */
+  serve(address: string, path: string, handle: HttpHandler): Promise<HttpEndpoint>
+}
+
+export type HttpHandler = (request: HttpRequest) => HttpReply | Promise<HttpReply>
+
+export interface HttpRequest {
+  readonly path: string
+  readonly query: string
+  readonly headers: Readonly<Record<string, string | undefined>>
+}
+
+export interface HttpReply {
+  readonly status: number
+  readonly body: string
+  readonly type?: string
+}
+
+export interface HttpEndpoint {
+  /** Port in use, for addresses with port 0. */
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Facts about the machine. */
+export interface Host {
+  readonly name: string
+  /** Addresses of all interfaces, now. */
+  addresses(): readonly InterfaceAddress[]
+  environment(name: string): string | undefined
+  /** Asks the process's own HTTP endpoint, as the health self-probe does. Rejects on failure or after `timeoutMs`. */
+  httpGet(url: string, timeoutMs: number): Promise<number>
+}
+
+export interface InterfaceAddress {
+  readonly link: string
+  readonly address: string
+  readonly loopback: boolean
+}

@@ -1,0 +1,77 @@
+import type { Directive, Key } from '../corefile/tree.ts'
+import type { Name } from '../wire/name.ts'
+import type { Env } from './env.ts'
+import type { Query } from './query.ts'
+import type { BlockSettings } from './settings.ts'
+
+/** What a stage says on the way down. */
+export const NEXT = 0
+/** The reply is settled: written by `begin` or `adopt`, or bare by `fail`. */
+export const DONE = 1
+/** No reply at all. */
+export const DROP = 2
+export type Verdict = typeof NEXT | typeof DONE | typeof DROP
+
+/** One step of a chain, built once per server block and shared by every query in it. */
+export interface Stage {
+  /** The directive's name. */
+  readonly name: string
+  /** The way down. A number when the answer is known now, a promise only when it waits for the world. */
+  query?(q: Query): Verdict | Promise<Verdict>
+  /** The way up, if we said NEXT: observe or edit `q.reply` in place. Never waits. A bare rcode has `q.written` false. */
+  reply?(q: Query): void
+  /** False while we would answer wrongly, e.g. before the first sync. Asked by the `ready` directive of the same block. */
+  ready?(): boolean
+  /** Resources up; awaited before the generation serves. A throw refuses the generation. */
+  start?(): Promise<void>
+  /** The listeners of this generation are up. */
+  serving?(): void
+  /** The process is about to end but still serves: wait here as long as clients need to notice. Not called on reload. */
+  drain?(): Promise<void>
+  /** Resources down; called once, after the last query of the generation. */
+  stop?(): Promise<void>
+  /** What `autopath @NAME` asks: the search list for this client, or undefined when it is not known. */
+  searchPath?(q: Query): readonly Name[] | undefined
+  /** True when the stage sits above `cache` and must see every query, so that a packet cache may not answer for it. */
+  readonly perQuery?: boolean
+}
+
+/** What a directive's text knows about its surroundings. */
+export interface ParseContext {
+  /** The block's zones, lower-cased and absolute: the default of every ZONES argument. */
+  readonly zones: readonly Name[]
+  readonly keys: readonly Key[]
+}
+
+/** What a directive makes of its text. */
+export interface Setup {
+  /** What the block's listeners and lifetime take from it. */
+  readonly settings?: Partial<BlockSettings>
+  /** The step in the chain; directives that only configure have none. */
+  readonly build?: (env: Env) => Stage
+}
+
+/** What a folder in src/plugins exports: text becomes options, options become a stage. */
+export interface Plugin {
+  /** Corefile directive = folder = metric subsystem = log prefix: one word for all four. */
+  readonly name: string
+  /** Pure. Throws ConfigError, which knows file, line and column. */
+  parse(directive: Directive, context: ParseContext): Setup
+}
+
+/** A typed place in `q.notes` for what a stage must remember between `query` and `reply`. One per stage, from `env.slot()`. */
+export class Slot<T> {
+  readonly #index: number
+
+  constructor(index: number) {
+    this.#index = index
+  }
+
+  get(q: Query): T | undefined {
+    return q.notes[this.#index] as T | undefined
+  }
+
+  set(q: Query, value: T | undefined): void {
+    q.notes[this.#index] = value
+  }
+}
