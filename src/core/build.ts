@@ -20,6 +20,7 @@ export interface World {
   readonly files: Files
   readonly http: Http
   readonly host: Host
+  readonly echoed: { add(code: number): void }
   /** Things that outlive a reload, by fingerprint. */
   readonly keepsakes: Keepsakes
   fatal(text: string): void
@@ -70,7 +71,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
       stages,
       chain,
       chainIndex: () => inChain.indexOf(stage),
-      fingerprint: `${source.keys.map((key) => key.text).join(' ')}\n${below}`,
+      fingerprint: `${identity(source)}\n${below}`,
       nextSlot: () => slots++,
     })
     const stage = setup.build(env)
@@ -110,6 +111,7 @@ function makeEnv(world: World, site: StageSite): Env {
     files: world.files,
     http: world.http,
     host: world.host,
+    echoed: world.echoed,
     slot: () => new Slot(site.nextSlot()),
     ask: (q, wanted) => ask(q, site.chain, site.chainIndex() + 1, wanted),
     siblings: () => site.stages,
@@ -132,6 +134,12 @@ function blockInfo(source: ServerBlock, zones: readonly Name[], place: BlockPlac
     listening: () => place.listening,
     bound: () => place.bound,
   }
+}
+
+/** Tells blocks of one file apart: their keys and what they bind to. */
+function identity(source: ServerBlock): string {
+  const bind = source.directives.find((directive) => directive.name === 'bind')
+  return `${source.keys.map((key) => key.text).join(' ')} ${bind === undefined ? '' : fingerprint(bind)}`
 }
 
 /** The words of a directive without their places: equal for directives that mean the same. */

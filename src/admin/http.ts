@@ -1,0 +1,107 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import type { Log } from '../base/log.ts'
+import type { Http, HttpEndpoint, HttpHandler, HttpReply } from '../core/env.ts'
+
+const TIMEOUT_MS = 5000
+/** Below this a compressed body is not worth its header. */
+const GZIP_FROM_BYTES = 1024
+
+interface Shared {
+  readonly server: Server
+  readonly port: number
+  /** By path; the newest handler of a path answers, so that a new generation takes over before the old one lets go. */
+  readonly handlers: Map<string, HttpHandler[]>
+  users: number
+}
+
+/** The process's HTTP listeners, one per address, shared by all directives and generations that name it. */
+export class HttpServers implements Http {
+  readonly #log: Log
+  readonly #open = new Map<string, Promise<Shared>>()
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  async serve(address: string, path: string, handle: HttpHandler): Promise<HttpEndpoint> {
+    const { host, port } = splitHostPort(address)
+    const id = `${host}|${port}`
+    let opening = this.#open.get(id)
+    if (opening === undefined) {
+      opening = this.#listen(host, port)
+      this.#open.set(id, opening)
+      opening.catch(() => this.#open.delete(id))
+    }
+    const shared = await opening
+    shared.users++
+    const handlers = shared.handlers.get(path) ?? []
+    shared.handlers.set(path, [...handlers, handle])
+    return { port: shared.port, close: () => this.#release(id, shared, path, handle) }
+  }
+
+  async #listen(host: string, port: number): Promise<Shared> {
+    const handlers = new Map<string, HttpHandler[]>()
+    const server = createServer((request, response) => void this.#answer(handlers, request, response))
+    server.requestTimeout = TIMEOUT_MS
+    server.headersTimeout = TIMEOUT_MS
+    server.keepAliveTimeout = TIMEOUT_MS
+    server.maxConnections = 256
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ port, reusePort: true, exclusive: true, ...(host === '' ? {} : { host }) }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    server.on('error', (error) => this.#log.error(`http ${host}:${port}: ${error.message}`))
+    return { server, port: (server.address() as AddressInfo).port, handlers, users: 0 }
+  }
+
+  async #release(id: string, shared: Shared, path: string, handle: HttpHandler): Promise<void> {
+    const left = (shared.handlers.get(path) ?? []).filter((other) => other !== handle)
+    if (left.length > 0) shared.handlers.set(path, left)
+    else shared.handlers.delete(path)
+    if (--shared.users > 0) return
+    this.#open.delete(id)
+    await new Promise<void>((resolve) => {
+      shared.server.close(() => resolve())
+      shared.server.closeIdleConnections()
+      setTimeout(() => shared.server.closeAllConnections(), 500).unref()
+    })
+  }
+
+  async #answer(handlers: ReadonlyMap<string, HttpHandler[]>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://localhost')
+    const handle = handlers.get(url.pathname)?.at(-1)
+    try {
+      const reply = handle === undefined
+        ? { status: 404, body: '404 page not found\n' }
+        : await handle({ path: url.pathname, query: url.search, headers: request.headers as Record<string, string | undefined> })
+      send(request, response, reply)
+    } catch (error) {
+      this.#log.error(`http ${url.pathname}: ${String(error)}`)
+      send(request, response, { status: 500, body: 'internal error\n' })
+    }
+  }
+}
+
+/** `host:port`, `[v6]:port` or `:port`. Throws with CoreDNS's wording. */
+export function splitHostPort(address: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(address)
+  if (match === null) throw new Error(address.includes(':') ? `address ${address}: not of the form host:port` : `address ${address}: missing port in address`)
+  const port = Number(match[3])
+  if (port > 65_535) throw new Error(`address ${address}: invalid port`)
+  return { host: match[1] ?? match[2] ?? '', port }
+}
+
+function send(request: IncomingMessage, response: ServerResponse, reply: HttpReply): void {
+  const body = Buffer.from(reply.body)
+  const headers: Record<string, string> = { 'content-type': reply.type ?? 'text/plain; charset=utf-8' }
+  const gzip = body.length >= GZIP_FROM_BYTES && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+  if (gzip) headers['content-encoding'] = 'gzip'
+  const bytes = gzip ? gzipSync(body) : body
+  response.writeHead(reply.status, { ...headers, 'content-length': String(bytes.length) })
+  response.end(request.method === 'HEAD' ? undefined : bytes)
+}

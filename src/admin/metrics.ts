@@ -1,0 +1,148 @@
+import { Registry, collectDefaultMetrics, type Metric } from 'prom-client'
+import type { Counter, Family, Gauge, Histogram, Metrics } from '../core/metrics.ts'
+
+/** Series a family may have; what comes later is counted in one series whose labels all read `other`. */
+const SERIES_LIMIT = 2000
+
+type Kind = 'counter' | 'gauge' | 'histogram'
+
+interface Sample {
+  readonly value: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly metricName?: string
+}
+
+/** Handles for stages on one side, prom-client's registry and exposition on the other. */
+export class MetricsRegistry implements Metrics {
+  readonly registry = new Registry()
+  readonly #families = new Map<string, SeriesFamily<Series>>()
+
+  constructor(options: { readonly processMetrics: boolean } = { processMetrics: false }) {
+    if (options.processMetrics) collectDefaultMetrics({ register: this.registry })
+  }
+
+  counter(name: string, help: string, labels: readonly string[] = []): Family<Counter> {
+    return this.#family(name, help, 'counter', labels, () => new Scalar())
+  }
+
+  gauge(name: string, help: string, labels: readonly string[] = []): Family<Gauge> {
+    return this.#family(name, help, 'gauge', labels, () => new Scalar())
+  }
+
+  histogram(name: string, help: string, buckets: readonly number[], labels: readonly string[] = []): Family<Histogram> {
+    return this.#family(name, help, 'histogram', labels, () => new Distribution(buckets))
+  }
+
+  /** The text exposition of everything. */
+  expose(): Promise<string> {
+    return this.registry.metrics()
+  }
+
+  #family<T extends Series>(name: string, help: string, kind: Kind, labels: readonly string[], make: () => T): SeriesFamily<T> {
+    const known = this.#families.get(name)
+    if (known !== undefined) return known as SeriesFamily<T>
+    const family = new SeriesFamily(name, help, kind, labels, make)
+    this.#families.set(name, family)
+    // prom-client asks a metric for its name and its samples only; the handles below keep the numbers.
+    this.registry.registerMetric(family as unknown as Metric)
+    return family
+  }
+}
+
+interface Series {
+  samples(name: string, labels: Readonly<Record<string, string>>): Sample[]
+}
+
+class SeriesFamily<T extends Series> implements Family<T> {
+  readonly name: string
+  readonly help: string
+  readonly type: Kind
+  readonly aggregator = 'sum'
+  readonly #labels: readonly string[]
+  readonly #make: () => T
+  readonly #series = new Map<string, { labels: Record<string, string>; series: T }>()
+
+  constructor(name: string, help: string, kind: Kind, labels: readonly string[], make: () => T) {
+    this.name = name
+    this.help = help
+    this.type = kind
+    this.#labels = labels
+    this.#make = make
+    if (labels.length === 0) this.with()
+  }
+
+  with(...values: string[]): T {
+    if (values.length !== this.#labels.length) throw new Error(`${this.name} has labels ${this.#labels.join(', ')}; got ${values.length} values`)
+    const key = values.join('\u0000')
+    const known = this.#series.get(key)
+    if (known !== undefined) return known.series
+    if (this.#series.size >= SERIES_LIMIT && values.some((value) => value !== 'other')) return this.with(...values.map(() => 'other'))
+    const series = this.#make()
+    this.#series.set(key, { labels: Object.fromEntries(this.#labels.map((label, i) => [label, values[i]!])), series })
+    return series
+  }
+
+  remove(...values: string[]): void {
+    this.#series.delete(values.join('\u0000'))
+  }
+
+  clear(): void {
+    this.#series.clear()
+    if (this.#labels.length === 0) this.with()
+  }
+
+  /** What prom-client calls to expose the family. */
+  get(): Promise<{ name: string; help: string; type: Kind; aggregator: string; values: Sample[] }> {
+    const values = [...this.#series.values()].flatMap(({ labels, series }) => series.samples(this.name, labels))
+    return Promise.resolve({ name: this.name, help: this.help, type: this.type, aggregator: this.aggregator, values })
+  }
+
+  /** Part of prom-client's contract; our numbers are never reset. */
+  reset(): void {}
+}
+
+class Scalar implements Counter, Gauge, Series {
+  value = 0
+
+  add(n = 1): void {
+    this.value += n
+  }
+
+  set(value: number): void {
+    this.value = value
+  }
+
+  samples(_name: string, labels: Readonly<Record<string, string>>): Sample[] {
+    return [{ value: this.value, labels }]
+  }
+}
+
+class Distribution implements Histogram, Series {
+  readonly #bounds: readonly number[]
+  readonly #counts: Float64Array
+  #sum = 0
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds
+    this.#counts = new Float64Array(bounds.length + 1)
+  }
+
+  observe(value: number): void {
+    let i = 0
+    while (i < this.#bounds.length && value > this.#bounds[i]!) i++
+    this.#counts[i]!++
+    this.#sum += value
+  }
+
+  samples(name: string, labels: Readonly<Record<string, string>>): Sample[] {
+    let total = 0
+    const samples: Sample[] = []
+    this.#counts.forEach((count, i) => {
+      total += count
+      const le = i < this.#bounds.length ? String(this.#bounds[i]) : '+Inf'
+      samples.push({ value: total, labels: { ...labels, le }, metricName: `${name}_bucket` })
+    })
+    samples.push({ value: this.#sum, labels, metricName: `${name}_sum` }, { value: total, labels, metricName: `${name}_count` })
+    return samples
+  }
+}

@@ -1,0 +1,111 @@
+import type { Block } from '../core/build.ts'
+import { dnsMetrics, familyLabel, typeLabel, type DnsMetrics } from '../core/dns-metrics.ts'
+import type { Metrics } from '../core/metrics.ts'
+import { Query, replyTo, type Arrival } from '../core/query.ts'
+import type { ServerInfo } from '../core/server-info.ts'
+import { CLASS, RCODE, TYPE, rcodeName } from '../wire/codes.ts'
+import { encodeMessage, messageLength } from '../wire/encode.ts'
+import type { Message } from '../wire/message.ts'
+import { lowerName, parentOf, type Name } from '../wire/name.ts'
+import { finishReply } from './finish.ts'
+
+/** What a group needs of the process. */
+export interface GroupWorld {
+  readonly metrics: Metrics
+  readonly echoed: { has(code: number): boolean }
+  /** A reply that has no wire form: a name with an empty label, say. The client gets SERVFAIL. */
+  unsendable(q: Query, error: unknown): void
+}
+
+/**
+ * The blocks that share a scheme, address and port. Finds the block of a query, runs its chain, and turns the outcome
+ * into octets (specification 2.3, 2.4).
+ */
+export class Group implements ServerInfo {
+  readonly label: string
+  readonly blocks: readonly Block[]
+  readonly #zones = new Map<Name, Block>()
+  /** Classes other than IN reach the chain only where somebody forwards them. */
+  readonly #anyClass: boolean
+  readonly #world: GroupWorld
+  readonly #metrics: DnsMetrics
+  #inFlight = 0
+
+  constructor(label: string, blocks: readonly Block[], world: GroupWorld) {
+    this.label = label
+    this.blocks = blocks
+    this.#world = world
+    this.#metrics = dnsMetrics(world.metrics)
+    for (const block of blocks) for (const zone of block.zones) this.#zones.set(zone, block)
+    this.#anyClass = blocks.some((block) => block.stages.some((stage) => stage.name === 'forward'))
+  }
+
+  /** Queries that have come in and are not answered yet. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Answers a request; undefined means that the client gets nothing. At once unless a stage waits. */
+  answer(request: Message, arrival: Arrival): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    if (request.questions.length === 0) return encodeMessage(replyTo(request, RCODE.SERVFAIL))
+    if (request.edns !== undefined && request.edns.version !== 0 && this.#classAllowed(request)) return badVersion(request)
+    const q = new Query(request, arrival)
+    this.#inFlight++
+    const waiting = this.dispatch(q)
+    if (waiting === undefined) return this.#finish(q)
+    return waiting.then(() => this.#finish(q))
+  }
+
+  dispatch(q: Query): void | Promise<void> {
+    if (!this.#classAllowed(q.request)) return this.#refuse(q)
+    const block = this.#find(q.question.name, q.question.type)
+    if (block === undefined || block.chain.stages.length === 0) return this.#refuse(q)
+    return block.chain.run(q)
+  }
+
+  #classAllowed(request: Message): boolean {
+    return this.#anyClass || request.questions[0]!.class === CLASS.IN
+  }
+
+  /** The longest zone wins; for DS, which belongs to the parent, the shortest below the root. */
+  #find(qname: Name, qtype: number): Block | undefined {
+    let found: Block | undefined
+    for (let name = lowerName(qname); name !== '.'; name = parentOf(name)) {
+      const block = this.#zones.get(name)
+      if (block === undefined) continue
+      if (qtype !== TYPE.DS || block.chain.stages.length === 0) return block
+      found = block
+    }
+    return found ?? this.#zones.get('.')
+  }
+
+  #finish(q: Query): Uint8Array | undefined {
+    this.#inFlight--
+    if (q.dropped) return undefined
+    try {
+      return finishReply(q, this.#world.echoed)
+    } catch (error) {
+      this.#world.unsendable(q, error)
+      return encodeMessage(replyTo(q.request, RCODE.SERVFAIL))
+    }
+  }
+
+  #refuse(q: Query): void {
+    q.fail(RCODE.REFUSED)
+    const { type } = q.question
+    const size = messageLength(q.request)
+    this.#metrics.requests.with(this.label, 'dropped', '', q.protocol, familyLabel(q), typeLabel(type)).add()
+    if (q.request.edns?.do === true) this.#metrics.doRequests.with(this.label, 'dropped', '').add()
+    this.#metrics.durations.with(this.label, 'dropped', '').observe(0)
+    this.#metrics.requestSizes.with(this.label, 'dropped', '', q.protocol).observe(size)
+    this.#metrics.responseSizes.with(this.label, 'dropped', '', q.protocol).observe(messageLength(q.reply))
+    this.#metrics.responses.with(this.label, 'dropped', '', rcodeName(q.reply.rcode), '').add()
+  }
+}
+
+/** EDNS versions other than 0 are answered at once (RFC 6891 6.1.3), as CoreDNS does with an advertised size of 0. */
+function badVersion(request: Message): Uint8Array {
+  const reply = replyTo(request, RCODE.BADVERS)
+  reply.edns = { udpSize: 0, version: 0, do: false, z: 0, options: [] }
+  return encodeMessage(reply)
+}

@@ -1,0 +1,42 @@
+import { randomInt } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { get } from 'node:http'
+import { hostname, networkInterfaces } from 'node:os'
+import { resolve } from 'node:path'
+import type { Files, Host, InterfaceAddress, Random } from '../core/env.ts'
+
+/** The machine, for stages. */
+export const systemHost: Host = {
+  name: hostname(),
+  addresses,
+  environment: (name) => process.env[name],
+  httpGet: (url, timeoutMs) => new Promise((done, reject) => {
+    const request = get(url, { timeout: timeoutMs, agent: false }, (response) => {
+      response.resume()
+      response.on('end', () => done(response.statusCode ?? 0))
+      response.on('error', reject)
+    })
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)))
+    request.on('error', reject)
+  }),
+}
+
+export const systemFiles: Files = {
+  resolve: (path) => resolve(path),
+  read: (path) => readFileSync(path),
+  stat(path) {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found === undefined) return undefined
+    return { mtimeMs: found.mtimeMs, sizeBytes: found.size, directory: found.isDirectory() }
+  },
+}
+
+export const systemRandom: Random = {
+  float: Math.random,
+  int: (limit) => randomInt(limit),
+}
+
+function addresses(): InterfaceAddress[] {
+  return Object.entries(networkInterfaces()).flatMap(([link, entries]) =>
+    (entries ?? []).map((entry) => ({ link, address: entry.address, loopback: entry.internal })))
+}

@@ -1,0 +1,26 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Timeouts } from '../core/settings.ts'
+import type { Admission } from './admission.ts'
+import type { Group } from './group.ts'
+
+/** A socket that takes queries for a group. The group can change under it at a reload; the socket stays. */
+export interface Listener {
+  /** As bound: `0.0.0.0` and `::` are wildcards. */
+  readonly address: string
+  readonly port: number
+  /** Takes no new queries, answers those under way (for at most `graceMs`), then closes. Never rejects. */
+  drain(graceMs: number): Promise<void>
+}
+
+/** What a listener works for, read anew for every query. */
+export interface Target {
+  group: Group
+  timeouts: Timeouts
+}
+
+export interface ListenerWorld {
+  readonly log: Log
+  readonly clock: Clock
+  readonly admission: Admission
+}

@@ -1,0 +1,127 @@
+import { sleep, type Timer } from '../base/clock.ts'
+import type { World } from '../core/build.ts'
+import type { Plugin } from '../core/plugin.ts'
+import type { Corefile } from '../corefile/tree.ts'
+import type { Admission } from './admission.ts'
+import { Generation } from './generation.ts'
+import type { GroupWorld } from './group.ts'
+import type { KeepsakeStore } from './keepsakes.ts'
+import { ReloadWatch } from './reload-watch.ts'
+import { Sockets } from './sockets.ts'
+
+/** How long queries under way may take to finish when their sockets or their generation go. */
+const GRACE_MS = 5000
+/** How often we look whether the machine has other addresses than before. */
+const ADDRESS_CHECK_MS = 5000
+
+export interface ServerOptions {
+  /** Reads and parses the Corefile as it is now. Throws ConfigError or the system's error. */
+  readonly read: () => Corefile
+  readonly plugins: ReadonlyMap<string, Plugin>
+}
+
+/** What a server needs of its process besides the world of its stages. */
+export interface ServerWorld extends World {
+  readonly admission: Admission
+  readonly group: GroupWorld
+  readonly keepsakes: KeepsakeStore
+  /** Turns debug lines on or off. */
+  setDebug(on: boolean): void
+}
+
+/** One program's DNS service: reads a Corefile, serves it, changes it without dropping a query, ends it in order. */
+export class Server {
+  readonly #options: ServerOptions
+  readonly #world: ServerWorld
+  readonly #sockets: Sockets
+  readonly #watch: ReloadWatch
+  #current: Generation | undefined
+  #changing: Promise<void> = Promise.resolve()
+  #addressTimer: Timer | undefined
+  #addresses = ''
+
+  constructor(options: ServerOptions, world: ServerWorld) {
+    this.#options = options
+    this.#world = world
+    this.#sockets = new Sockets(world, world.host)
+    this.#watch = new ReloadWatch(options.read, world, (corefile) => this.#oneAtATime(() => this.#replace(corefile)))
+  }
+
+  /** Serves, or rejects with nothing left behind. Resolves to what now serves. */
+  async start(): Promise<Corefile> {
+    const corefile = this.#options.read()
+    await this.#oneAtATime(() => this.#replace(corefile))
+    this.#addresses = this.#addressList()
+    this.#addressTimer = this.#world.clock.every(ADDRESS_CHECK_MS, () => this.#checkAddresses())
+    return corefile
+  }
+
+  get corefile(): Corefile | undefined {
+    return this.#current?.corefile
+  }
+
+  /** Reads the Corefile again and serves it. Logs and resolves to false when it cannot be served; the old one then stays. */
+  async reload(reason: string): Promise<boolean> {
+    return this.#watch.reloadNow(reason)
+  }
+
+  /** Lame duck, then no new queries, then the stages' ends. Rejects if a stage could not end in order. */
+  async stop(): Promise<void> {
+    this.#watch.stop()
+    this.#addressTimer?.cancel()
+    await this.#changing.catch(() => undefined)
+    await this.#current?.drain()
+    await this.#sockets.drain(GRACE_MS)
+    await this.#current?.stop()
+    this.#current = undefined
+  }
+
+  async #replace(corefile: Corefile): Promise<void> {
+    const { keepsakes } = this.#world
+    keepsakes.begin()
+    const next = new Generation(corefile, this.#options.plugins, this.#world, this.#world.group)
+    await next.start()
+    let swap: () => Promise<void>
+    try {
+      swap = await this.#sockets.prepare(next.wanted)
+    } catch (error) {
+      await next.stop()
+      throw error
+    }
+    const old = this.#current
+    this.#current = next
+    const leaving = swap()
+    this.#world.setDebug(next.debug)
+    next.serving(this.#sockets.places())
+    keepsakes.commit()
+    this.#watch.follow(corefile, next.blocks)
+    if (old !== undefined) await this.#retire(old, leaving)
+  }
+
+  async #retire(old: Generation, leaving: Promise<void>): Promise<void> {
+    await leaving
+    const end = this.#world.clock.nowMs() + GRACE_MS
+    while (old.inFlight > 0 && this.#world.clock.nowMs() < end) await sleep(this.#world.clock, 20)
+    await old.stop()
+  }
+
+  #oneAtATime(change: () => Promise<void>): Promise<void> {
+    const run = this.#changing.catch(() => undefined).then(change)
+    this.#changing = run
+    return run
+  }
+
+  /** New addresses of the machine get sockets of their own, and those of addresses that went are closed. */
+  #checkAddresses(): void {
+    const now = this.#addressList()
+    const current = this.#current
+    if (now === this.#addresses || current === undefined) return
+    this.#addresses = now
+    this.#oneAtATime(async () => (await this.#sockets.prepare(current.wanted))())
+      .catch((error: unknown) => this.#world.log.error(`following changed addresses: ${String(error)}`))
+  }
+
+  #addressList(): string {
+    return this.#world.host.addresses().map((entry) => entry.address).sort().join(' ')
+  }
+}

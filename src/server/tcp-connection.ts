@@ -1,0 +1,134 @@
+import type { Socket } from 'node:net'
+import type { Timer } from '../base/clock.ts'
+import type { Peer } from '../core/query.ts'
+import { acceptPacket } from './accept.ts'
+import { FrameReader } from './frames.ts'
+import type { ListenerWorld, Target } from './listener.ts'
+import { peerOf } from './peer.ts'
+
+/** Queries of one connection under way at once; the rest waits in the socket (RFC 7766 6.2.1.1 asks for no more than fairness). */
+const PIPELINE_LIMIT = 128
+/** Unsent answers of one connection; past this we read no further questions. */
+const UNSENT_LIMIT_BYTES = 256 * 1024
+
+/**
+ * One client connection: many queries in flight, answered in the order they are ready (RFC 7766 6.2.1.1).
+ * A client that does not read its answers stops being read, and is cut off when nothing moves for the write timeout.
+ */
+export class TcpConnection {
+  readonly #socket: Socket
+  readonly #target: Target
+  readonly #world: ListenerWorld
+  readonly #client: Peer
+  readonly #local: Peer
+  readonly #frames = new FrameReader()
+  readonly #closed: () => void
+  #timer: Timer | undefined
+  #underWay = 0
+  #received = 0
+  /** Closes once nothing is under way: the client has half-closed, its allowance is used up, or the listener is closing. */
+  #finishing = false
+  #allowanceUsed = false
+
+  constructor(socket: Socket, target: Target, world: ListenerWorld, closed: () => void) {
+    this.#socket = socket
+    this.#target = target
+    this.#world = world
+    this.#closed = closed
+    this.#client = peerOf(socket.remoteAddress ?? '', socket.remotePort ?? 0)
+    this.#local = peerOf(socket.localAddress ?? '', socket.localPort ?? 0)
+    socket.on('data', (chunk) => this.#read(chunk))
+    socket.on('end', () => this.finish())
+    socket.on('drain', () => this.#advance())
+    socket.on('error', (error) => world.log.debug(`tcp ${this.#client.address}:${this.#client.port}: ${error.message}`))
+    socket.on('close', () => this.#close())
+    this.#arm(target.timeouts.readMs)
+  }
+
+  /** Answers what is under way, then closes. */
+  finish(): void {
+    this.#finishing = true
+    this.#advance()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#socket.writableEnded) return
+    this.#frames.push(chunk)
+    this.#advance()
+  }
+
+  /** Takes frames while there is room for their answers, then decides what the socket should do next. */
+  #advance(): void {
+    while (this.#hasRoom()) {
+      const packet = this.#frames.next()
+      if (packet === undefined) break
+      this.#take(packet)
+    }
+    if (this.#socket.destroyed) return
+    const idle = this.#underWay === 0 && this.#socket.writableLength === 0
+    if (this.#finishing && this.#underWay === 0) this.#socket.end()
+    // What arrives after the end is read and dropped: closing with unread data would reset the connection and lose answers.
+    if (this.#hasRoom() || this.#socket.writableEnded) this.#socket.resume()
+    else this.#socket.pause()
+    if (!idle) this.#arm(this.#target.timeouts.writeMs + this.#target.timeouts.idleMs)
+    else this.#arm(this.#received === 0 ? this.#target.timeouts.readMs : this.#target.timeouts.idleMs)
+  }
+
+  #hasRoom(): boolean {
+    return !this.#allowanceUsed && this.#underWay < PIPELINE_LIMIT && this.#socket.writableLength < UNSENT_LIMIT_BYTES && !this.#socket.destroyed
+  }
+
+  #take(packet: Uint8Array): void {
+    const accepted = acceptPacket(packet)
+    if (accepted.kind === 'ignore') return
+    this.#received++
+    const { maxTcpQueries } = this.#target.timeouts
+    if (maxTcpQueries >= 0 && this.#received >= maxTcpQueries) this.#allowanceUsed = this.#finishing = true
+    if (accepted.kind === 'reject') return this.#send(accepted.reply)
+    if (!this.#world.admission.enter()) return
+    this.#underWay++
+    const outcome = this.#target.group.answer(accepted.request, {
+      client: this.#client,
+      local: this.#local,
+      protocol: 'tcp',
+      server: this.#target.group,
+      sizeBytes: packet.length,
+      startMs: this.#world.clock.nowMs(),
+    })
+    if (outcome instanceof Promise) void this.#later(outcome)
+    else this.#done(outcome)
+  }
+
+  async #later(outcome: Promise<Uint8Array | undefined>): Promise<void> {
+    this.#done(await outcome)
+    this.#advance()
+  }
+
+  #done(reply: Uint8Array | undefined): void {
+    this.#underWay--
+    this.#world.admission.leave()
+    if (reply !== undefined) this.#send(reply)
+  }
+
+  #send(reply: Uint8Array): void {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return
+    const frame = Buffer.allocUnsafe(reply.length + 2)
+    frame.writeUInt16BE(reply.length)
+    frame.set(reply, 2)
+    this.#socket.write(frame)
+  }
+
+  #arm(ms: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.#world.clock.after(ms, () => this.#socket.destroy())
+  }
+
+  #close(): void {
+    this.#timer?.cancel()
+    this.#closed()
+  }
+}

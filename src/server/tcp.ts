@@ -1,0 +1,60 @@
+import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net'
+import { sleep } from '../base/clock.ts'
+import { TcpConnection } from './tcp-connection.ts'
+import type { Listener, ListenerWorld, Target } from './listener.ts'
+
+/** Connections that one listener holds; the next one is closed at once. */
+const CONNECTION_LIMIT = 4096
+
+/** Opens a TCP listener with SO_REUSEPORT. Rejects with the system's error. */
+export async function openTcp(address: string, port: number, target: Target, world: ListenerWorld): Promise<Listener> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: address, port, reusePort: true, exclusive: true, ipv6Only: isIPv6(address) && address !== '::', backlog: 1024 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return new TcpListener(server, target, world)
+}
+
+class TcpListener implements Listener {
+  readonly address: string
+  readonly port: number
+  readonly #server: Server
+  readonly #target: Target
+  readonly #world: ListenerWorld
+  readonly #connections = new Set<TcpConnection>()
+
+  constructor(server: Server, target: Target, world: ListenerWorld) {
+    const bound = server.address() as AddressInfo
+    this.address = bound.address
+    this.port = bound.port
+    this.#server = server
+    this.#target = target
+    this.#world = world
+    server.on('connection', (socket) => this.#connect(socket))
+    server.on('error', (error) => world.log.error(`tcp ${this.address}:${this.port}: ${error.message}`))
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
+    for (const connection of this.#connections) connection.finish()
+    const end = this.#world.clock.nowMs() + graceMs
+    while (this.#connections.size > 0 && this.#world.clock.nowMs() < end) await sleep(this.#world.clock, 20)
+    for (const connection of this.#connections) connection.destroy()
+    await closed
+  }
+
+  #connect(socket: Socket): void {
+    if (this.#connections.size >= CONNECTION_LIMIT) {
+      socket.destroy()
+      return
+    }
+    const connection = new TcpConnection(socket, this.#target, this.#world, () => this.#connections.delete(connection))
+    this.#connections.add(connection)
+  }
+}

@@ -1,0 +1,104 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { isIPv6 } from 'node:net'
+import { sleep } from '../base/clock.ts'
+import type { Peer } from '../core/query.ts'
+import { acceptPacket } from './accept.ts'
+import type { Listener, ListenerWorld, Target } from './listener.ts'
+import { peerOf } from './peer.ts'
+
+/** A burst that arrives while the event loop is busy waits in the kernel up to this size, as far as the kernel allows. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+
+/** Opens a UDP socket with SO_REUSEPORT. Rejects with the system's error. */
+export async function openUdp(address: string, port: number, target: Target, world: ListenerWorld): Promise<Listener> {
+  const v6 = isIPv6(address)
+  const socket = createSocket({
+    type: v6 ? 'udp6' : 'udp4',
+    reusePort: true,
+    ipv6Only: v6 && address !== '::',
+    recvBufferSize: RECEIVE_BUFFER_BYTES,
+    lookup: (host, _options, done) => done(null, host, v6 ? 6 : 4),
+  })
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject)
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.off('error', reject)
+      resolve()
+    })
+  })
+  return new UdpListener(socket, target, world)
+}
+
+class UdpListener implements Listener {
+  readonly address: string
+  readonly port: number
+  readonly #socket: Socket
+  readonly #local: Peer
+  readonly #target: Target
+  readonly #world: ListenerWorld
+  #underWay = 0
+  #lastMs = 0
+
+  constructor(socket: Socket, target: Target, world: ListenerWorld) {
+    const bound = socket.address()
+    this.address = bound.address
+    this.port = bound.port
+    this.#socket = socket
+    this.#local = peerOf(bound.address, bound.port)
+    this.#target = target
+    this.#world = world
+    socket.on('message', (packet, remote) => this.#receive(packet, remote))
+    socket.on('error', (error) => world.log.error(`udp ${this.address}:${this.port}: ${error.message}`))
+  }
+
+  /**
+   * Reads on until the socket has been silent for a moment, because closing it loses what is queued, then waits for answers
+   * under way.
+   */
+  async drain(graceMs: number): Promise<void> {
+    const end = this.#world.clock.nowMs() + graceMs
+    while (this.#world.clock.nowMs() < end) {
+      await sleep(this.#world.clock, 20)
+      if (this.#underWay === 0 && this.#world.clock.nowMs() - this.#lastMs > 20) break
+    }
+    await new Promise<void>((resolve) => {
+      this.#socket.close(resolve)
+    })
+  }
+
+  #receive(packet: Uint8Array, remote: RemoteInfo): void {
+    const accepted = acceptPacket(packet)
+    if (accepted.kind === 'ignore') return
+    if (accepted.kind === 'reject') return this.#send(accepted.reply, remote)
+    const { admission, clock } = this.#world
+    if (!admission.enter()) return
+    this.#lastMs = clock.nowMs()
+    this.#underWay++
+    const outcome = this.#target.group.answer(accepted.request, {
+      client: peerOf(remote.address, remote.port),
+      local: this.#local,
+      protocol: 'udp',
+      server: this.#target.group,
+      sizeBytes: packet.length,
+      startMs: this.#lastMs,
+    })
+    if (outcome instanceof Promise) void this.#later(outcome, remote)
+    else this.#done(outcome, remote)
+  }
+
+  async #later(outcome: Promise<Uint8Array | undefined>, remote: RemoteInfo): Promise<void> {
+    this.#done(await outcome, remote)
+  }
+
+  #done(reply: Uint8Array | undefined, remote: RemoteInfo): void {
+    this.#underWay--
+    this.#world.admission.leave()
+    if (reply !== undefined) this.#send(reply, remote)
+  }
+
+  #send(reply: Uint8Array, remote: RemoteInfo): void {
+    this.#socket.send(reply, remote.port, remote.address, (error) => {
+      if (error !== null) this.#world.log.debug(`udp reply to ${remote.address}:${remote.port}: ${error.message}`)
+    })
+  }
+}
