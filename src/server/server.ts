@@ -18,6 +18,8 @@ export interface ServerOptions {
   /** Reads and parses the Corefile as it is now. Throws ConfigError or the system's error. */
   readonly read: () => Corefile
   readonly plugins: ReadonlyMap<string, Plugin>
+  /** Runs at the end, when TCP is closed and UDP still answers: the agent takes its rules back here. */
+  readonly leaving?: () => Promise<void>
 }
 
 /** What a server needs of its process besides the world of its stages. */
@@ -65,13 +67,18 @@ export class Server {
     return this.#watch.reloadNow(reason)
   }
 
-  /** Lame duck, then no new queries, then the stages' ends. Rejects if a stage could not end in order. */
-  async stop(): Promise<void> {
+  /** The lame duck: still serves, but whoever asks for readiness is told to go elsewhere. */
+  async drain(): Promise<void> {
     this.#watch.stop()
     this.#addressTimer?.cancel()
+    // A change that failed has been logged by who asked for it; what serves now is what we end.
     await this.#changing.catch(() => undefined)
     await this.#current?.drain()
-    await this.#sockets.drain(GRACE_MS)
+  }
+
+  /** No new queries, then the stages' ends. Rejects if a stage could not end in order. */
+  async stop(): Promise<void> {
+    await this.#sockets.drain(GRACE_MS, this.#options.leaving ?? (() => Promise.resolve()))
     await this.#current?.stop()
     this.#current = undefined
   }

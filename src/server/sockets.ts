@@ -70,8 +70,15 @@ export class Sockets {
     return () => this.#swap(next)
   }
 
-  async drain(graceMs: number): Promise<void> {
-    await Promise.all([...this.#open.values()].map(({ listener }) => listener.drain(graceMs)))
+  /**
+   * Ends all sockets: TCP first, so that connections end with their answers, then `between`, then UDP, which still answers what
+   * arrives while `between` sends new packets elsewhere.
+   */
+  async drain(graceMs: number, between: () => Promise<void>): Promise<void> {
+    const of = (protocol: string) => [...this.#open].filter(([id]) => id.startsWith(protocol)).map(([, { listener }]) => listener)
+    await Promise.all(of('tcp').map((listener) => listener.drain(graceMs)))
+    await between()
+    await Promise.all(of('udp').map((listener) => listener.drain(graceMs)))
     this.#open.clear()
   }
 

@@ -1,0 +1,45 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { corefileReader } from '../../src/server/corefile-source.ts'
+import { runProgram } from '../../src/server/program.ts'
+import { pluginTable, PLUGINS } from '../../src/plugins/index.ts'
+import { fromGoFlags } from '../go-flags.ts'
+import { VERSION } from '../version.ts'
+
+interface Options {
+  readonly conf?: string
+  readonly 'dns.port': number
+  readonly pidfile?: string
+  readonly plugins?: boolean
+  readonly quiet?: boolean
+}
+
+const command = new Command('hearth-cluster')
+  .description('The DNS server of a Kubernetes cluster: a drop-in for CoreDNS.')
+  .option('--conf <file>', 'Corefile to read, or "stdin" (default: ./Corefile, else a built-in one)')
+  .option('-p, --dns.port <port>', 'default port of server blocks that name none', portNumber, 53)
+  .option('--pidfile <file>', 'write the process id here once queries are answered')
+  .option('--plugins', 'list the directives and exit')
+  .option('--quiet', 'do not print zones and version at the start')
+  .version(`hearth-cluster-${VERSION}`, '--version', 'print the version and exit')
+  .allowExcessArguments(false)
+  .parse(fromGoFlags(process.argv.slice(2)), { from: 'user' })
+
+const options = command.opts<Options>()
+if (options.plugins === true) {
+  process.stdout.write(`Server types:\n  dns\n\nOther plugins:\n${PLUGINS.map((plugin) => `  dns.${plugin.name}\n`).join('')}`)
+} else {
+  await runProgram({
+    name: 'hearth-cluster',
+    version: VERSION,
+    plugins: pluginTable(PLUGINS),
+    quiet: options.quiet === true,
+    pidfile: options.pidfile,
+    read: corefileReader({ path: options.conf, defaultPort: options['dns.port'], directives: PLUGINS.map((plugin) => plugin.name) }),
+  })
+}
+
+function portNumber(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError('a port is a number from 1 to 65535')
+  return port
+}

@@ -1,0 +1,46 @@
+import { globSync, readFileSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { builtinCorefile, parseCorefile } from '../corefile/parser.ts'
+import type { Corefile } from '../corefile/tree.ts'
+
+export interface CorefileOptions {
+  /** A path, `stdin`, or undefined for ./Corefile if there is one, else the built-in configuration. */
+  readonly path: string | undefined
+  readonly defaultPort: number
+  readonly directives: readonly string[]
+}
+
+/** A function that reads and parses the program's Corefile anew at each call. Standard input is read once. */
+export function corefileReader(options: CorefileOptions): () => Corefile {
+  const stdin = options.path === 'stdin' ? readFileSync(0, 'utf8') : undefined
+  return () => {
+    if (stdin !== undefined) return parse(stdin, 'stdin', options)
+    if (options.path !== undefined) return parse(readFileSync(options.path, 'utf8'), options.path, options)
+    const text = textOf('Corefile')
+    return text === undefined ? builtinCorefile(options.defaultPort) : parse(text, 'Corefile', options)
+  }
+}
+
+function parse(text: string, file: string, options: CorefileOptions): Corefile {
+  return parseCorefile(text, {
+    file,
+    defaultPort: options.defaultPort,
+    directives: options.directives,
+    env: (name) => process.env[name],
+    files: {
+      read: (path) => readFileSync(path, 'utf8'),
+      glob: (pattern) => globSync(pattern).sort(),
+      isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
+      resolve: (base, path) => (isAbsolute(path) ? path : resolve(base === '' || base === 'stdin' ? '.' : dirname(base), path)),
+    },
+  })
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

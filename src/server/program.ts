@@ -1,0 +1,125 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import type { Plugin } from '../core/plugin.ts'
+import type { Corefile } from '../corefile/tree.ts'
+import { Server } from './server.ts'
+import { openSystemWorld, type SystemWorld } from './world.ts'
+
+/** Exit statuses, as CoreDNS uses them. */
+const EXIT = { OK: 0, START: 1, FORCED: 2, STOP: 3 } as const
+/** Ending takes at most this long beyond the lame duck: the kubelet's grace period is 30 s. */
+const STOP_LIMIT_MS = 15_000
+
+export interface Program {
+  /** `hearth-cluster`, `hearth-node`. */
+  readonly name: string
+  readonly version: string
+  readonly plugins: ReadonlyMap<string, Plugin>
+  readonly quiet: boolean
+  readonly pidfile: string | undefined
+  /** Parses the Corefile as it is now. */
+  readonly read: () => Corefile
+  /** Before anything listens: the agent adds its addresses. */
+  prepare?(world: SystemWorld): Promise<void>
+  /** Queries are answered now: the agent adds its rules. */
+  serving?(world: SystemWorld, server: Server): Promise<void>
+  /** TCP is closed, UDP still answers: the agent takes its rules back. */
+  leaving?(): Promise<void>
+  /** Nothing listens any more: the agent takes its addresses back. Also called when the start failed. */
+  left?(): Promise<void>
+}
+
+/**
+ * Runs a program from start to signal. Never resolves while it serves; ends the process itself:
+ * 0 after an orderly stop, 1 when it cannot start, 2 on a second signal, 3 when something could not be stopped in order.
+ */
+export async function runProgram(program: Program): Promise<void> {
+  const world = openSystemWorld({ sink: (line) => process.stdout.write(`${line}\n`), exit: (status) => process.exit(status) })
+  const server = new Server({
+    read: program.read,
+    plugins: program.plugins,
+    ...(program.leaving === undefined ? {} : { leaving: () => program.leaving!() }),
+  }, world)
+  const life = new Life(program, server, world)
+  process.on('uncaughtException', (error) => life.crash(error))
+  try {
+    await program.prepare?.(world)
+    const corefile = await server.start()
+    banner(program, corefile)
+    if (program.pidfile !== undefined) writeFileSync(program.pidfile, `${process.pid}\n`)
+    await program.serving?.(world, server)
+    life.listen()
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    await program.left?.()
+    process.exit(EXIT.START)
+  }
+}
+
+/** What signals do (specification 1.8; SIGHUP reloads as well). */
+class Life {
+  readonly #program: Program
+  readonly #server: Server
+  readonly #world: SystemWorld
+  #stopping = false
+
+  constructor(program: Program, server: Server, world: SystemWorld) {
+    this.#program = program
+    this.#server = server
+    this.#world = world
+  }
+
+  listen(): void {
+    process.on('SIGTERM', () => this.#stop('SIGTERM: Shutting down servers then terminating'))
+    process.on('SIGINT', () => this.#stop('SIGINT: Shutting down'))
+    process.on('SIGQUIT', () => this.#end(EXIT.OK))
+    for (const signal of ['SIGUSR1', 'SIGHUP'] as const) process.on(signal, () => this.#reload(signal))
+  }
+
+  /** A bug that nobody caught: say so and die at once, so that whoever watches us acts. */
+  crash(error: Error): void {
+    this.#world.log.fatal(`uncaught exception: ${error.stack ?? error.message}`)
+    this.#end(EXIT.START)
+  }
+
+  #reload(signal: string): void {
+    this.#world.log.info(`${signal}: Reloading`)
+    this.#server.reload(signal).catch((error: unknown) => this.#world.log.error(`${signal}: ${String(error)}`))
+  }
+
+  #stop(text: string): void {
+    if (this.#stopping) return this.#end(EXIT.FORCED)
+    this.#stopping = true
+    this.#world.log.info(text)
+    this.#finish().then(
+      () => this.#end(EXIT.OK),
+      (error: unknown) => {
+        this.#world.log.error(`stopping: ${error instanceof Error ? error.message : String(error)}`)
+        this.#end(EXIT.STOP)
+      },
+    )
+  }
+
+  async #finish(): Promise<void> {
+    await this.#server.drain()
+    const limit = setTimeout(() => {
+      this.#world.log.error(`still not stopped after ${STOP_LIMIT_MS / 1000} s; ending now`)
+      this.#end(EXIT.STOP)
+    }, STOP_LIMIT_MS)
+    await this.#server.stop()
+    await this.#program.left?.()
+    clearTimeout(limit)
+  }
+
+  #end(status: number): void {
+    if (this.#program.pidfile !== undefined) rmSync(this.#program.pidfile, { force: true })
+    process.exit(status)
+  }
+}
+
+/** The zones served, as CoreDNS prints them, then the line that says we are ready. */
+function banner(program: Program, corefile: Corefile): void {
+  if (program.quiet) return
+  const keys = corefile.blocks.flatMap((block) => block.keys.map((key) => `${key.zone}:${key.port}`))
+  for (const key of [...new Set(keys)].sort()) process.stdout.write(`${key}\n`)
+  process.stdout.write(`${program.name}-${program.version} ready (linux/${process.arch}, node ${process.version}, pid ${process.pid})\n`)
+}
