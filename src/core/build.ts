@@ -23,6 +23,9 @@ export interface World {
   readonly echoed: { add(code: number): void }
   /** Things that outlive a reload, by fingerprint. */
   readonly keepsakes: Keepsakes
+  /** What `env.shared` gives. */
+  readonly shared: Map<string, unknown>
+  exposeMetrics(): Promise<string>
   fatal(text: string): void
   /** A stage threw. */
   panic(q: Query, stage: Stage, error: unknown): void
@@ -105,6 +108,7 @@ function makeEnv(world: World, site: StageSite): Env {
   return {
     block: site.block,
     log: world.log.named(`plugin/${site.name}`),
+    plainLog: world.log,
     clock: world.clock,
     random: world.random,
     metrics: world.metrics,
@@ -122,6 +126,11 @@ function makeEnv(world: World, site: StageSite): Env {
       world.keepsakes.set(site.fingerprint, made)
       return made
     },
+    shared: <T>(name: string, make: () => T) => {
+      if (!world.shared.has(name)) world.shared.set(name, make())
+      return world.shared.get(name) as T
+    },
+    exposeMetrics: () => world.exposeMetrics(),
     fatal: (text) => world.fatal(`plugin/${site.name}: ${text}`),
   }
 }

@@ -12,6 +12,8 @@ export interface Env {
   readonly block: BlockInfo
   /** Prefixed with `plugin/NAME: `. */
   readonly log: Log
+  /** Without a prefix: for the lines that are the product themselves, such as those of `log`. */
+  readonly plainLog: Log
   readonly clock: Clock
   readonly random: Random
   readonly metrics: Metrics
@@ -28,6 +30,10 @@ export interface Env {
   siblings(): readonly Stage[]
   /** Something that outlives a reload, such as a cache, as long as this block, directive and every directive below it read the same. */
   keep<T>(make: () => T): T
+  /** One thing for the whole process by name: what several blocks contribute to. Outlives reloads; names are few and fixed. */
+  shared<T>(name: string, make: () => T): T
+  /** Every metric of the process in Prometheus's text format. */
+  exposeMetrics(): Promise<string>
   /** Ends the process with status 1 after logging why. */
   fatal(text: string): void
 }

@@ -30,6 +30,8 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
     files: systemFiles,
     http: new HttpServers(log),
     host: systemHost,
+    shared: new Map(),
+    exposeMetrics: () => metrics.expose(),
     keepsakes: new KeepsakeStore(),
     admission: new Admission(UNDER_WAY_LIMIT, metrics),
     echoed,

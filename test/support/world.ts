@@ -163,6 +163,8 @@ function makeWorld(options: TestOptions): Tame {
   const float = () => (options.random === undefined ? 0.5 : options.random[turn++ % options.random.length]!)
   const world: World = {
     log, clock, metrics, keepsakes, echoed,
+    shared: new Map(),
+    exposeMetrics: () => metrics.expose(),
     random: { float, int: (limit) => Math.floor(float() * limit) },
     files: {
       resolve: (path) => path,

@@ -1,0 +1,11 @@
+import type { Plugin } from '../../core/plugin.ts'
+import { Errors } from './errors.ts'
+import { parseErrors } from './options.ts'
+
+export const errorsPlugin: Plugin = {
+  name: 'errors',
+  parse(directive) {
+    const options = parseErrors(directive)
+    return { settings: { stacktrace: options.stacktrace }, build: (env) => new Errors(env, options.patterns) }
+  },
+}

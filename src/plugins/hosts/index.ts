@@ -1,0 +1,11 @@
+import type { Plugin } from '../../core/plugin.ts'
+import { Hosts } from './hosts.ts'
+import { parseHosts } from './options.ts'
+
+export const hostsPlugin: Plugin = {
+  name: 'hosts',
+  parse(directive, context) {
+    const options = parseHosts(directive, context.zones)
+    return { build: (env) => new Hosts(env, options) }
+  },
+}

@@ -1,0 +1,33 @@
+import type { Plugin } from '../core/plugin.ts'
+import { bindPlugin } from './bind/index.ts'
+import { bufsizePlugin } from './bufsize/index.ts'
+import { debugPlugin } from './debug/index.ts'
+import { errorsPlugin } from './errors/index.ts'
+import { healthPlugin } from './health/index.ts'
+import { hostsPlugin } from './hosts/index.ts'
+import { logPlugin } from './log/index.ts'
+import { prometheusPlugin } from './prometheus/index.ts'
+import { readyPlugin } from './ready/index.ts'
+import { reloadPlugin } from './reload/index.ts'
+import { timeoutsPlugin } from './timeouts/index.ts'
+import { whoamiPlugin } from './whoami/index.ts'
+
+/** Every directive, in order of execution: the only registry. `DIRECTIVE_ORDER` of src/corefile says the same order by name. */
+export const PLUGINS: readonly Plugin[] = [
+  timeoutsPlugin,
+  reloadPlugin,
+  bufsizePlugin,
+  bindPlugin,
+  debugPlugin,
+  readyPlugin,
+  healthPlugin,
+  prometheusPlugin,
+  errorsPlugin,
+  logPlugin,
+  hostsPlugin,
+  whoamiPlugin,
+]
+
+export function pluginTable(plugins: readonly Plugin[]): ReadonlyMap<string, Plugin> {
+  return new Map(plugins.map((plugin) => [plugin.name, plugin]))
+}
