@@ -3,9 +3,11 @@ import { bindPlugin } from './bind/index.ts'
 import { bufsizePlugin } from './bufsize/index.ts'
 import { debugPlugin } from './debug/index.ts'
 import { errorsPlugin } from './errors/index.ts'
+import { forwardPlugin } from './forward/index.ts'
 import { healthPlugin } from './health/index.ts'
 import { hostsPlugin } from './hosts/index.ts'
 import { logPlugin } from './log/index.ts'
+import { loopPlugin } from './loop/index.ts'
 import { prometheusPlugin } from './prometheus/index.ts'
 import { readyPlugin } from './ready/index.ts'
 import { reloadPlugin } from './reload/index.ts'
@@ -25,6 +27,8 @@ export const PLUGINS: readonly Plugin[] = [
   errorsPlugin,
   logPlugin,
   hostsPlugin,
+  loopPlugin,
+  forwardPlugin,
   whoamiPlugin,
 ]
 

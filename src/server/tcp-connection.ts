@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Timer } from '../base/clock.ts'
 import type { Peer } from '../core/query.ts'
 import { acceptPacket } from './accept.ts'
-import { FrameReader } from './frames.ts'
+import { FrameReader } from '../wire/frames.ts'
 import type { ListenerWorld, Target } from './listener.ts'
 import { peerOf } from './peer.ts'
 

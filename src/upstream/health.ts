@@ -1,0 +1,75 @@
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Protocol } from '../core/query.ts'
+import { CLASS, TYPE } from '../wire/codes.ts'
+import { Message } from '../wire/message.ts'
+import type { Name } from '../wire/name.ts'
+
+export interface HealthSettings {
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Failed probes beyond which the upstream counts as down; 0 for never. */
+  readonly maxFails: number
+  readonly recursionDesired: boolean
+  readonly domain: Name
+  readonly protocol: Protocol
+}
+
+interface Probing {
+  /** Resolves when any DNS reply came. */
+  probe(request: Message, protocol: Protocol): Promise<void>
+  failed(): void
+}
+
+/** Whether an upstream answers. Probes run only after a query failed, until one succeeds (specification 3.26.3). */
+export class Health {
+  readonly #settings: HealthSettings
+  readonly #clock: Clock
+  readonly #probing: Probing
+  #fails = 0
+  #timer: Timer | undefined
+  #busy = false
+  #stopped = false
+
+  constructor(settings: HealthSettings, clock: Clock, probing: Probing) {
+    this.#settings = settings
+    this.#clock = clock
+    this.#probing = probing
+  }
+
+  get down(): boolean {
+    return this.#settings.maxFails > 0 && this.#fails > this.#settings.maxFails
+  }
+
+  /** A query failed: probe until the upstream answers. */
+  check(): void {
+    if (this.#busy || this.#stopped || this.#settings.maxFails === 0) return
+    this.#busy = true
+    void this.#probe()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+  }
+
+  async #probe(): Promise<void> {
+    try {
+      await this.#probing.probe(this.#request(), this.#settings.protocol)
+      this.#fails = 0
+      this.#busy = false
+      return
+    } catch {
+      // Why is of no use here: the query that began this has been logged with its reason.
+      this.#fails++
+      this.#probing.failed()
+    }
+    if (!this.#stopped) this.#timer = this.#clock.after(this.#settings.intervalMs, () => void this.#probe())
+  }
+
+  #request(): Message {
+    const request = new Message()
+    request.rd = this.#settings.recursionDesired
+    request.questions = [{ name: this.#settings.domain, type: TYPE.NS, class: CLASS.IN }]
+    return request
+  }
+}

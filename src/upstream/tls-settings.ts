@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+
+/** Client side TLS, files already read. */
+export interface TlsSettings {
+  readonly cert?: Buffer
+  readonly key?: Buffer
+  readonly ca?: Buffer
+  readonly serverName?: string
+}
+
+/** `tls [CERT KEY] [CA]`: none, one (CA), two (certificate and key) or three files. Throws the system's error with its path. */
+export function readTlsFiles(paths: readonly string[], serverName: string | undefined): TlsSettings {
+  const files = paths.map((path) => readFileSync(path))
+  const [cert, key] = files.length >= 2 ? files : []
+  const ca = files.length === 1 ? files[0] : files[2]
+  return {
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(serverName === undefined ? {} : { serverName }),
+  }
+}
