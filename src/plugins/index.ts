@@ -1,11 +1,14 @@
 import type { Plugin } from '../core/plugin.ts'
 import { bindPlugin } from './bind/index.ts'
 import { bufsizePlugin } from './bufsize/index.ts'
+import { cachePlugin } from './cache/index.ts'
 import { debugPlugin } from './debug/index.ts'
+import { dns64Plugin } from './dns64/index.ts'
 import { errorsPlugin } from './errors/index.ts'
 import { forwardPlugin } from './forward/index.ts'
 import { healthPlugin } from './health/index.ts'
 import { hostsPlugin } from './hosts/index.ts'
+import { loadbalancePlugin } from './loadbalance/index.ts'
 import { logPlugin } from './log/index.ts'
 import { loopPlugin } from './loop/index.ts'
 import { prometheusPlugin } from './prometheus/index.ts'
@@ -26,6 +29,9 @@ export const PLUGINS: readonly Plugin[] = [
   prometheusPlugin,
   errorsPlugin,
   logPlugin,
+  dns64Plugin,
+  loadbalancePlugin,
+  cachePlugin,
   hostsPlugin,
   loopPlugin,
   forwardPlugin,

@@ -1,0 +1,11 @@
+import type { Plugin } from '../../core/plugin.ts'
+import { Dns64 } from './dns64.ts'
+import { parseDns64 } from './options.ts'
+
+export const dns64Plugin: Plugin = {
+  name: 'dns64',
+  parse(directive) {
+    const options = parseDns64(directive)
+    return { build: (env) => new Dns64(env, options) }
+  },
+}
