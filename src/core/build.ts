@@ -26,6 +26,7 @@ export interface World {
   /** What `env.shared` gives. */
   readonly shared: Map<string, unknown>
   exposeMetrics(): Promise<string>
+  hostSearchPath(): readonly Name[]
   fatal(text: string): void
   /** A stage threw. */
   panic(q: Query, stage: Stage, error: unknown): void
@@ -131,6 +132,7 @@ function makeEnv(world: World, site: StageSite): Env {
       return world.shared.get(name) as T
     },
     exposeMetrics: () => world.exposeMetrics(),
+    hostSearchPath: () => world.hostSearchPath(),
     fatal: (text) => world.fatal(`plugin/${site.name}: ${text}`),
   }
 }

@@ -30,6 +30,8 @@ export interface Env {
   siblings(): readonly Stage[]
   /** Something that outlives a reload, such as a cache, as long as this block, directive and every directive below it read the same. */
   keep<T>(make: () => T): T
+  /** The search domains of the process's own /etc/resolv.conf. */
+  hostSearchPath(): readonly Name[]
   /** One thing for the whole process by name: what several blocks contribute to. Outlives reloads; names are few and fixed. */
   shared<T>(name: string, make: () => T): T
   /** Every metric of the process in Prometheus's text format. */

@@ -10,6 +10,11 @@ export function addressOfReverse(name: Name): Uint8Array | undefined {
   return undefined
 }
 
+/** Below `in-addr.arpa.` or `ip6.arpa.`; lower-cased. */
+export function isReverse(name: Name): boolean {
+  return name.endsWith(V4) || name.endsWith(V6)
+}
+
 /** `4.3.2.1.in-addr.arpa.` for 1.2.3.4. */
 export function reverseName(address: Uint8Array): Name {
   if (address.length === 4) return `${[...address].reverse().join('.')}${V4}`

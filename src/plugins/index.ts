@@ -1,4 +1,5 @@
 import type { Plugin } from '../core/plugin.ts'
+import { autopathPlugin } from './autopath/index.ts'
 import { bindPlugin } from './bind/index.ts'
 import { bufsizePlugin } from './bufsize/index.ts'
 import { cachePlugin } from './cache/index.ts'
@@ -9,6 +10,7 @@ import { forwardPlugin } from './forward/index.ts'
 import { healthPlugin } from './health/index.ts'
 import { hostsPlugin } from './hosts/index.ts'
 import { loadbalancePlugin } from './loadbalance/index.ts'
+import { kubernetesPlugin } from './kubernetes/index.ts'
 import { logPlugin } from './log/index.ts'
 import { loopPlugin } from './loop/index.ts'
 import { prometheusPlugin } from './prometheus/index.ts'
@@ -31,8 +33,10 @@ export const PLUGINS: readonly Plugin[] = [
   logPlugin,
   dns64Plugin,
   loadbalancePlugin,
+  autopathPlugin,
   cachePlugin,
   hostsPlugin,
+  kubernetesPlugin,
   loopPlugin,
   forwardPlugin,
   whoamiPlugin,

@@ -3,6 +3,8 @@ import { readFileSync, statSync } from 'node:fs'
 import { get } from 'node:http'
 import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
+import { parseResolvConf } from '../upstream/resolv-conf.ts'
+import type { Name } from '../wire/name.ts'
 import type { Files, Host, InterfaceAddress, Random } from '../core/env.ts'
 
 /** The machine, for stages. */
@@ -34,6 +36,12 @@ export const systemFiles: Files = {
 export const systemRandom: Random = {
   float: Math.random,
   int: (limit) => randomInt(limit),
+}
+
+/** Empty where there is no resolv.conf. */
+export function hostSearchPath(): readonly Name[] {
+  const path = '/etc/resolv.conf'
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? parseResolvConf(readFileSync(path, 'utf8')).search : []
 }
 
 function addresses(): InterfaceAddress[] {

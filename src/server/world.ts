@@ -4,7 +4,7 @@ import { HttpServers } from '../admin/http.ts'
 import { MetricsRegistry } from '../admin/metrics.ts'
 import { Admission } from './admission.ts'
 import { EchoedOptions } from './finish.ts'
-import { systemFiles, systemHost, systemRandom } from './host.ts'
+import { hostSearchPath, systemFiles, systemHost, systemRandom } from './host.ts'
 import { KeepsakeStore } from './keepsakes.ts'
 import type { ServerWorld } from './server.ts'
 
@@ -32,6 +32,7 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
     host: systemHost,
     shared: new Map(),
     exposeMetrics: () => metrics.expose(),
+    hostSearchPath,
     keepsakes: new KeepsakeStore(),
     admission: new Admission(UNDER_WAY_LIMIT, metrics),
     echoed,

@@ -165,6 +165,7 @@ function makeWorld(options: TestOptions): Tame {
     log, clock, metrics, keepsakes, echoed,
     shared: new Map(),
     exposeMetrics: () => metrics.expose(),
+    hostSearchPath: () => [],
     random: { float, int: (limit) => Math.floor(float() * limit) },
     files: {
       resolve: (path) => path,

@@ -1,0 +1,77 @@
+import { decodeObject, labelsOf, ObjectError } from '../decode.ts'
+import type { ClusterObject, EndpointSlice, Kind } from '../objects.ts'
+import { endpointsFromPods, ownsPods, readPod, selectorOf, type PodState } from './endpoints.ts'
+import type { ManifestObject } from './manifest-file.ts'
+import type { Wanted } from './source.ts'
+
+const KINDS: readonly string[] = ['Service', 'EndpointSlice', 'Namespace', 'Pod'] satisfies Kind[]
+/** Namespaces that every cluster has. */
+const BUILT_IN = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
+/** Phases whose pods are no longer seen by DNS. */
+const ENDED = new Set(['Succeeded', 'Failed', 'Unknown'])
+
+/**
+ * What a cluster with these manifests would show to DNS: the objects themselves, the namespaces that they live in, and endpoints
+ * made from Pods for Services that select them and have no EndpointSlice of their own. Remarks go to `say`, errors too.
+ */
+export function assemble(manifests: readonly ManifestObject[], wanted: Wanted, say: (text: string) => void): ClusterObject[] {
+  const objects: ClusterObject[] = []
+  const slicesOf = new Set<string>()
+  const pods: PodState[] = []
+  for (const manifest of manifests) {
+    if (manifest.kind === 'Pod') attempt(manifest, say, () => pods.push(readPod(manifest.json)))
+    if (!KINDS.includes(manifest.kind)) continue
+    attempt(manifest, say, () => {
+      const object = decodeObject(manifest.kind as Kind, manifest.json)
+      if (object.kind === 'EndpointSlice') slicesOf.add(`${object.namespace}/${object.service}`)
+      if (isSelected(object, manifest, wanted)) objects.push(object)
+    })
+  }
+  const derived = wanted.kinds.includes('EndpointSlice') ? deriveSlices(manifests, slicesOf, pods, wanted, say) : []
+  return [...impliedNamespaces(objects, manifests, wanted), ...objects.filter((object) => wanted.kinds.includes(object.kind)), ...derived]
+}
+
+function isSelected(object: ClusterObject, manifest: ManifestObject, wanted: Wanted): boolean {
+  const labels = labelsOf(manifest.json)
+  if (object.kind === 'Namespace') return wanted.namespaceLabels?.matches({ 'kubernetes.io/metadata.name': object.name, ...labels }) ?? true
+  if (object.kind === 'Pod' && ENDED.has(phaseOf(manifest.json))) return false
+  return wanted.labels?.matches(labels) ?? true
+}
+
+/** A namespace that holds an object exists: no API server would have taken the object otherwise. */
+function impliedNamespaces(objects: readonly ClusterObject[], manifests: readonly ManifestObject[], wanted: Wanted): ClusterObject[] {
+  const declared = new Set(manifests.filter((manifest) => manifest.kind === 'Namespace').map((manifest) => (manifest.json.metadata as { name: string }).name))
+  const names = new Set([...BUILT_IN, ...objects.flatMap((object) => (object.kind === 'Namespace' ? [] : [object.namespace]))])
+  return [...names].filter((name) => !declared.has(name))
+    .filter((name) => wanted.namespaceLabels?.matches({ 'kubernetes.io/metadata.name': name }) ?? true)
+    .map((name) => ({ kind: 'Namespace', name }))
+}
+
+function deriveSlices(
+  manifests: readonly ManifestObject[], slicesOf: ReadonlySet<string>, pods: readonly PodState[], wanted: Wanted, say: (text: string) => void,
+): EndpointSlice[] {
+  return manifests.filter((manifest) => manifest.kind === 'Service').flatMap((manifest) => {
+    const selector = selectorOf(manifest.json)
+    const { namespace = 'default', name } = manifest.json.metadata as { namespace?: string; name: string }
+    if (selector === undefined || slicesOf.has(`${namespace}/${name}`) || !(wanted.labels?.matches(labelsOf(manifest.json)) ?? true)) return []
+    const slices = endpointsFromPods(manifest.json, selector, pods)
+    const owner = slices.length === 0 ? manifests.find((other) => ownsPods(other, namespace, selector)) : undefined
+    if (owner !== undefined) {
+      say(`${manifest.place}: Service ${namespace}/${name} selects pods of ${owner.kind} ${(owner.json.metadata as { name: string }).name}, but there are no Pod manifests with addresses: it has no endpoints`)
+    }
+    return slices
+  })
+}
+
+function attempt(manifest: ManifestObject, say: (text: string) => void, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!(error instanceof ObjectError)) throw error
+    say(`${manifest.place}: ${manifest.kind}: ${error.message}; this object is left out`)
+  }
+}
+
+function phaseOf(json: Readonly<Record<string, unknown>>): string {
+  return String((json.status as { phase?: unknown } | undefined)?.phase ?? '')
+}

@@ -1,0 +1,118 @@
+import { mapping, nameOf, namespaceOf } from '../decode.ts'
+import type { EndpointAddress, EndpointSlice, ServicePort } from '../objects.ts'
+import type { ManifestObject } from './manifest-file.ts'
+
+/** What the endpoint controller looks at in a Pod. */
+export interface PodState {
+  readonly namespace: string
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly ips: readonly string[]
+  readonly ready: boolean
+  readonly terminating: boolean
+  readonly ended: boolean
+  readonly hostname: string
+  readonly subdomain: string
+  readonly nodeName: string
+  /** Container ports by name and protocol: `http/TCP`. */
+  readonly ports: ReadonlyMap<string, number>
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Throws ObjectError. */
+export function readPod(json: Json): PodState {
+  const metadata = mapping(json.metadata, 'metadata')
+  const spec = (json.spec ?? {}) as Json
+  const status = (json.status ?? {}) as Json
+  const conditions = (Array.isArray(status.conditions) ? status.conditions : []) as Json[]
+  const ips = (Array.isArray(status.podIPs) ? status.podIPs : []) as Json[]
+  const texts = ips.map((entry) => String(entry.ip ?? '')).filter((ip) => ip !== '')
+  return {
+    namespace: namespaceOf(json),
+    name: nameOf(json),
+    labels: (metadata.labels ?? {}) as Record<string, string>,
+    ips: texts.length > 0 ? texts : typeof status.podIP === 'string' && status.podIP !== '' ? [status.podIP] : [],
+    // A manifest without conditions describes a pod that nobody has looked at; one with an address counts as running well.
+    ready: conditions.length === 0 || conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True'),
+    terminating: metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp !== null,
+    ended: status.phase === 'Succeeded' || status.phase === 'Failed',
+    hostname: String(spec.hostname ?? ''),
+    subdomain: String(spec.subdomain ?? ''),
+    nodeName: String(spec.nodeName ?? ''),
+    ports: containerPorts(spec),
+  }
+}
+
+/** The selector of a Service that has one and whose endpoints the controller makes. */
+export function selectorOf(service: Json): Readonly<Record<string, string>> | undefined {
+  const spec = (service.spec ?? {}) as Json
+  const selector = spec.selector as Record<string, string> | undefined | null
+  if (spec.type === 'ExternalName' || selector === undefined || selector === null || Object.keys(selector).length === 0) return undefined
+  return selector
+}
+
+/** True for a workload whose pods the selector would find. */
+export function ownsPods(manifest: ManifestObject, namespace: string, selector: Readonly<Record<string, string>>): boolean {
+  if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(manifest.kind) || namespaceOf(manifest.json) !== namespace) return false
+  const template = ((manifest.json.spec as Json | undefined)?.template ?? {}) as Json
+  const labels = ((template.metadata as Json | undefined)?.labels ?? {}) as Record<string, string>
+  return matches(labels, selector)
+}
+
+/** One slice per address family and set of ports, as the EndpointSlice controller makes them from the Pods that a Service selects. */
+export function endpointsFromPods(service: Json, selector: Readonly<Record<string, string>>, pods: readonly PodState[]): EndpointSlice[] {
+  const namespace = namespaceOf(service)
+  const name = nameOf(service)
+  const spec = (service.spec ?? {}) as Json
+  const groups = new Map<string, { ports: readonly ServicePort[]; addresses: EndpointAddress[] }>()
+  for (const pod of pods) {
+    if (pod.namespace !== namespace || pod.ended || !matches(pod.labels, selector)) continue
+    if (spec.publishNotReadyAddresses !== true && (!pod.ready || pod.terminating)) continue
+    const ports = portsOf(spec, pod)
+    for (const ip of pod.ips.filter((address) => familyWanted(spec, address))) {
+      const key = `${ip.includes(':') ? 'ipv6' : 'ipv4'} ${JSON.stringify(ports)}`
+      const group = groups.get(key) ?? { ports, addresses: [] }
+      group.addresses.push({ text: ip, hostname: pod.subdomain === name ? pod.hostname : '', targetName: pod.name.length > 63 ? '' : pod.name, nodeName: pod.nodeName, zone: '' })
+      groups.set(key, group)
+    }
+  }
+  return [...groups.values()].map((group, i) => ({
+    kind: 'EndpointSlice', namespace, name: `${name}-from-pods-${i}`, service: name, addresses: group.addresses, ports: group.ports, triggeredMs: undefined,
+  }))
+}
+
+/** A named target port is looked up in the pod's containers; pods that lack it do not serve that port. */
+function portsOf(spec: Json, pod: PodState): readonly ServicePort[] {
+  const declared = (Array.isArray(spec.ports) ? spec.ports : []) as Json[]
+  if (declared.length === 0) return [{ name: '', protocol: '', port: -1 }]
+  return declared.flatMap((port) => {
+    const protocol = String(port.protocol ?? 'TCP')
+    const target = port.targetPort ?? port.port
+    const number = typeof target === 'number' ? target : pod.ports.get(`${String(target)}/${protocol}`)
+    return number === undefined ? [] : [{ name: String(port.name ?? ''), protocol, port: number }]
+  })
+}
+
+function familyWanted(spec: Json, ip: string): boolean {
+  const families = spec.ipFamilies as readonly string[] | undefined
+  const family = ip.includes(':') ? 'IPv6' : 'IPv4'
+  if (families !== undefined && families !== null) return families.includes(family)
+  const ips = (Array.isArray(spec.clusterIPs) ? spec.clusterIPs : spec.clusterIP === undefined ? [] : [spec.clusterIP]) as string[]
+  const literal = ips.filter((text) => text !== 'None' && text !== '')
+  return literal.length === 0 || literal.some((text) => text.includes(':') === ip.includes(':'))
+}
+
+function containerPorts(spec: Json): ReadonlyMap<string, number> {
+  const ports = new Map<string, number>()
+  for (const container of [...(Array.isArray(spec.containers) ? spec.containers : []), ...(Array.isArray(spec.initContainers) ? spec.initContainers : [])] as Json[]) {
+    for (const port of (Array.isArray(container.ports) ? container.ports : []) as Json[]) {
+      if (typeof port.name === 'string' && typeof port.containerPort === 'number') ports.set(`${port.name}/${String(port.protocol ?? 'TCP')}`, port.containerPort)
+    }
+  }
+  return ports
+}
+
+function matches(labels: Readonly<Record<string, string>>, selector: Readonly<Record<string, string>>): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value)
+}

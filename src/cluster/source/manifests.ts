@@ -1,0 +1,154 @@
+import { readdirSync, readFileSync, statSync, watch, type FSWatcher } from 'node:fs'
+import { join } from 'node:path'
+import type { Timer } from '../../base/clock.ts'
+import type { ClusterIndex } from '../index.ts'
+import type { ClusterObject, Kind } from '../objects.ts'
+import { parseManifests, type ManifestObject } from './manifest-file.ts'
+import { assemble } from './assemble.ts'
+import type { Source, SourceWorld, Wanted } from './source.ts'
+
+/** How often files are looked at where the system does not tell of changes. */
+const POLL_MS = 1000
+/** Changes that come together are read together. */
+const SETTLE_MS = 30
+/** Deeper folders than this are not manifests. */
+const DEPTH_LIMIT = 8
+const FILE_LIMIT_BYTES = 64 * 1024 * 1024
+const FILES_LIMIT = 10_000
+
+interface ReadFile {
+  /** Changes whenever the content may have. */
+  readonly version: string
+  readonly objects: readonly ManifestObject[]
+}
+
+/** Folders or files of ordinary manifests, watched for changes. */
+export class ManifestSource implements Source {
+  readonly #paths: readonly string[]
+  readonly #wanted: Wanted
+  readonly #world: SourceWorld
+  readonly #said = new Set<string>()
+  #files = new Map<string, ReadFile>()
+  #known = new Map<string, { object: ClusterObject; text: string }>()
+  #watchers: FSWatcher[] = []
+  #timers: Timer[] = []
+  #settling: Timer | undefined
+  #index: ClusterIndex | undefined
+  synced = false
+
+  constructor(paths: readonly string[], wanted: Wanted, world: SourceWorld) {
+    this.#paths = paths
+    this.#wanted = wanted
+    this.#world = world
+  }
+
+  async start(index: ClusterIndex): Promise<void> {
+    for (const path of this.#paths) {
+      if (statSync(path, { throwIfNoEntry: false }) === undefined) throw new Error(`objects: ${path}: no such file or folder`)
+    }
+    this.#index = index
+    this.#read()
+    this.synced = true
+    this.#watch()
+    this.#timers.push(this.#world.clock.every(POLL_MS, () => this.#read()))
+    return Promise.resolve()
+  }
+
+  async stop(): Promise<void> {
+    for (const watcher of this.#watchers) watcher.close()
+    for (const timer of this.#timers) timer.cancel()
+    this.#settling?.cancel()
+    return Promise.resolve()
+  }
+
+  /** Asks the system to tell of changes; where it cannot, polling finds them. */
+  #watch(): void {
+    for (const path of this.#paths) {
+      try {
+        const watcher = watch(path, { recursive: statSync(path).isDirectory() }, () => this.#settle())
+        watcher.on('error', (error) => this.#say(`watching ${path}: ${error.message}; looking every ${POLL_MS} ms instead`))
+        this.#watchers.push(watcher)
+      } catch (error) {
+        this.#say(`watching ${path}: ${String(error)}; looking every ${POLL_MS} ms instead`)
+      }
+    }
+  }
+
+  #settle(): void {
+    this.#settling ??= this.#world.clock.after(SETTLE_MS, () => {
+      this.#settling = undefined
+      this.#read()
+    })
+  }
+
+  /** Reads what changed, then brings the index to what the files say now. */
+  #read(): void {
+    const files = new Map<string, ReadFile>()
+    let changed = false
+    for (const path of this.#listFiles()) {
+      const before = this.#files.get(path)
+      const file = this.#readFile(path, before)
+      if (file !== undefined) files.set(path, file)
+      changed ||= file !== before
+    }
+    if (!changed && files.size === this.#files.size) return
+    this.#files = files
+    this.#apply(assemble([...files.values()].flatMap((file) => file.objects), this.#wanted, (text) => this.#say(text)))
+  }
+
+  #readFile(path: string, before: ReadFile | undefined): ReadFile | undefined {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat === undefined) return undefined
+    const version = `${stat.ino} ${stat.mtimeMs} ${stat.size}`
+    if (before?.version === version) return before
+    if (stat.size > FILE_LIMIT_BYTES) {
+      this.#world.log.error(`${path}: ${stat.size} bytes are more than a manifest may have (${FILE_LIMIT_BYTES}); it is left out`)
+      return { version, objects: [] }
+    }
+    try {
+      const { objects, errors } = parseManifests(readFileSync(path, 'utf8'), path)
+      for (const error of errors) this.#world.log.error(error)
+      return { version, objects }
+    } catch (error) {
+      this.#world.log.error(`${path}: ${String(error)}; keeping what it said before`)
+      return before
+    }
+  }
+
+  #apply(objects: readonly ClusterObject[]): void {
+    const next = new Map<string, { object: ClusterObject; text: string }>()
+    for (const object of objects) next.set(identity(object), { object, text: JSON.stringify(object) })
+    const index = this.#index!
+    for (const [id, { object }] of this.#known) {
+      if (!next.has(id)) index.remove(object.kind, object.kind === 'Namespace' ? '' : object.namespace, object.name)
+    }
+    for (const [id, { object, text }] of next) if (this.#known.get(id)?.text !== text) index.put(object)
+    this.#known = next
+  }
+
+  #listFiles(): string[] {
+    const found: string[] = []
+    const visit = (path: string, depth: number, named: boolean) => {
+      const stat = statSync(path, { throwIfNoEntry: false })
+      if (stat === undefined || found.length >= FILES_LIMIT) return
+      if (stat.isDirectory()) {
+        if (depth > 0) for (const name of readdirSync(path).sort()) if (!name.startsWith('.')) visit(join(path, name), depth - 1, false)
+      } else if (stat.isFile() && (named || /\.(ya?ml|json)$/.test(path))) found.push(path)
+    }
+    for (const path of this.#paths) visit(path, DEPTH_LIMIT, true)
+    if (found.length >= FILES_LIMIT) this.#say(`more than ${FILES_LIMIT} manifest files; the rest is left out`)
+    return found
+  }
+
+  /** Logs a remark once. */
+  #say(text: string): void {
+    if (this.#said.has(text) || this.#said.size > 1000) return
+    this.#said.add(text)
+    this.#world.log.info(text)
+  }
+}
+
+function identity(object: ClusterObject): string {
+  const kind: Kind = object.kind
+  return object.kind === 'Namespace' ? `${kind} ${object.name}` : `${kind} ${object.namespace}/${object.name}`
+}

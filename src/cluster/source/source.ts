@@ -1,0 +1,31 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Metrics } from '../../core/metrics.ts'
+import type { Random } from '../../core/env.ts'
+import type { ClusterIndex } from '../index.ts'
+import type { Kind } from '../objects.ts'
+import type { Selector } from '../selector.ts'
+
+/** Which objects are wanted. */
+export interface Wanted {
+  readonly kinds: readonly Kind[]
+  /** On Services, EndpointSlices and Pods. */
+  readonly labels: Selector | undefined
+  readonly namespaceLabels: Selector | undefined
+}
+
+export interface SourceWorld {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly metrics: Metrics
+}
+
+/** Where the cluster's objects come from: keeps an index up to date until it is stopped. */
+export interface Source {
+  /** Starts filling the index. Rejects only for configuration that can never work; what may pass is retried. */
+  start(index: ClusterIndex): Promise<void>
+  /** All wanted objects have been seen once. Never becomes false again. */
+  readonly synced: boolean
+  stop(): Promise<void>
+}

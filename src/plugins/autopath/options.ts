@@ -1,0 +1,25 @@
+import { onlyLine, placeOf, readZones, refuseBlock, type Place } from '../../corefile/options.ts'
+import type { Directive, Token } from '../../corefile/tree.ts'
+import type { Name } from '../../wire/name.ts'
+
+export interface AutopathOptions {
+  readonly zones: readonly Name[]
+  readonly token: Token
+  /** Where the search list comes from: a file like resolv.conf, or a plugin of the same block. */
+  readonly from: { readonly kind: 'file'; readonly path: string } | { readonly kind: 'plugin'; readonly name: string }
+}
+
+/** `autopath [ZONES...] RESOLVCONF|@PLUGIN`. Throws ConfigError. */
+export function parseAutopath(directive: Directive, blockZones: readonly Name[]): AutopathOptions {
+  const line = onlyLine(directive.lines, 'autopath')
+  const place: Place = placeOf('autopath', line.token)
+  refuseBlock(line, place)
+  const source = line.args.at(-1)
+  if (source === undefined) place.fail('no resolv-conf specified; name a file such as /etc/resolv.conf, or @kubernetes')
+  const zones = line.args.slice(0, -1)
+  return {
+    zones: zones.length === 0 ? blockZones : readZones(zones, place),
+    token: source,
+    from: source.text.startsWith('@') ? { kind: 'plugin', name: source.text.slice(1) } : { kind: 'file', path: source.text },
+  }
+}

@@ -1,0 +1,157 @@
+import { ConfigError } from '../../corefile/error.ts'
+import { ClusterHub, type ClusterFeed } from '../../cluster/hub.ts'
+import type { Kind } from '../../cluster/objects.ts'
+import { openSource, sourceKey } from '../../cluster/source/open.ts'
+import type { Wanted } from '../../cluster/source/source.ts'
+import type { Env } from '../../core/env.ts'
+import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
+import type { Query } from '../../core/query.ts'
+import { addressOfReverse } from '../../core/reverse.ts'
+import { fallsThrough, matchZone } from '../../core/zones.ts'
+import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
+import { lowerName, splitLabels, type Name } from '../../wire/name.ts'
+import { nameRdata, txtRdata } from '../../wire/rdata.ts'
+import { addressRecords, cnameRecords, existence, srvRecords, type Lookups, type Records } from './answer.ts'
+import { nameServers, nsAddresses, nsRecords, soaRecord } from './apex.ts'
+import { findHits } from './hits.ts'
+import type { KubernetesOptions } from './options.ts'
+import { reverseNames } from './reverse.ts'
+import { awaitSync } from './startup.ts'
+
+/** The version of the Kubernetes DNS schema, and how long it may be kept. */
+const SCHEMA_VERSION = '1.1.0'
+const SCHEMA_TTL = 28_800
+
+type Found = Records | undefined
+const NODATA: Records = { answers: [], additionals: [], tc: false }
+
+/** Answers for Services and Pods of a cluster (specification 3.23). */
+export class Kubernetes implements Stage {
+  readonly name = 'kubernetes'
+  readonly #env: Env
+  readonly #options: KubernetesOptions
+  readonly #hub: ClusterHub
+  readonly #key: string
+  readonly #wanted: Wanted
+  #feed!: ClusterFeed
+  #localIps: readonly string[] = []
+  #search: readonly Name[] = []
+
+  constructor(env: Env, options: KubernetesOptions) {
+    this.#env = env
+    this.#options = options
+    this.#hub = env.shared('cluster hub', () => new ClusterHub(env.clock))
+    const kinds: Kind[] = ['Namespace', 'Service']
+    if (options.endpoints) kinds.push('EndpointSlice')
+    if (options.pods === 'verified') kinds.push('Pod')
+    this.#wanted = { kinds, labels: options.labels, namespaceLabels: options.namespaceLabels }
+    this.#key = sourceKey(options.source, this.#wanted)
+  }
+
+  async start(): Promise<void> {
+    const { source, token, startupTimeoutMs } = this.#options
+    try {
+      this.#feed = await this.#hub.acquire(this.#key, () => openSource(source, this.#wanted, this.#env))
+    } catch (error) {
+      throw new ConfigError(token, 'kubernetes', error instanceof Error ? error.message : String(error))
+    }
+    this.#localIps = this.#env.block.bound().length > 0 ? [] : this.#env.host.addresses().filter((entry) => !entry.loopback).map((entry) => entry.address)
+    this.#search = this.#env.hostSearchPath()
+    await awaitSync(this.#feed.source, startupTimeoutMs, this.#env)
+  }
+
+  async stop(): Promise<void> {
+    this.#hub.release(this.#key)
+    return Promise.resolve()
+  }
+
+  ready(): boolean {
+    return this.#feed.source.synced
+  }
+
+  /** The search list of the pod that asks, for `autopath @kubernetes`. */
+  searchPath(q: Query): readonly Name[] | undefined {
+    const zone = matchZone(this.#options.zones, q.question.name)
+    const pod = zone === undefined || this.#options.pods !== 'verified' ? undefined : this.#feed.index.podsOf(q.client.address)[0]
+    if (pod === undefined) return undefined
+    const suffix = zone === '.' ? '' : zone!
+    return [`${pod.namespace}.svc.${suffix}`, `svc.${suffix}`, zone!, ...this.#search, '']
+  }
+
+  query(q: Query): Verdict | Promise<Verdict> {
+    const { name, type } = q.question
+    const matched = matchZone(this.#options.zones, name)
+    if (matched === undefined) return NEXT
+    if (type === TYPE.AXFR || type === TYPE.IXFR) {
+      q.fail(RCODE.REFUSED)
+      return DONE
+    }
+    // The zone keeps the letter case of the question.
+    const zone = matched === '.' ? '.' : name.slice(name.length - matched.length)
+    const found = this.#find(q, zone)
+    return found instanceof Promise ? found.then((records) => this.#settle(q, zone, records)) : this.#settle(q, zone, found)
+  }
+
+  /** Undefined: the name does not exist. */
+  #find(q: Query, zone: Name): Found | Promise<Found> {
+    const { name, type } = q.question
+    const lower = lowerName(name)
+    const lookups = this.#lookups(q, zone)
+    if (type === TYPE.SOA) return name === zone ? { ...NODATA, answers: [soaRecord(zone, this.#feed.index, this.#options)] } : NODATA
+    if (type === TYPE.NS && lower === zone) return { ...NODATA, ...nsRecords(zone, this.#nameServers(zone), this.#options.ttl) }
+    if (type === TYPE.TXT) return this.#text(name, lower, zone, lookups)
+    if (type === TYPE.PTR) return this.#pointers(name, lower, lookups)
+    if (lower.startsWith('ns.dns.') && lower.slice('ns.dns.'.length) === zone) {
+      return { ...NODATA, answers: nsAddresses(name, type, this.#nameServers(zone), this.#options.ttl) }
+    }
+    if (type === TYPE.A || type === TYPE.AAAA) return addressRecords(name, type, lookups)
+    if (type === TYPE.SRV) return srvRecords(name, lookups)
+    if (type === TYPE.CNAME) return cnameRecords(name, lookups)
+    return existence(name, lookups)
+  }
+
+  #text(name: Name, lower: Name, zone: Name, lookups: Lookups): Found {
+    const labels = splitLabels(lower)
+    if (labels[0] === 'dns-version' && labels.length === splitLabels(zone).length + 1) {
+      return { ...NODATA, answers: [{ name, type: TYPE.TXT, class: CLASS.IN, ttl: SCHEMA_TTL, rdata: txtRdata([SCHEMA_VERSION]) }] }
+    }
+    const hits = lookups.hits(lower)
+    const zonal = this.#options.zonal && lower.includes('._zone.')
+    return hits !== undefined && (hits.length > 0 || zonal) ? NODATA : undefined
+  }
+
+  #pointers(name: Name, lower: Name, lookups: Lookups): Found {
+    const address = addressOfReverse(lower)
+    if (address === undefined) return existence(name, lookups)
+    const names = reverseNames(address, this.#feed.index, this.#options)
+    if (names.length === 0) return undefined
+    return { ...NODATA, answers: names.map((target) => ({ name, type: TYPE.PTR, class: CLASS.IN, ttl: this.#options.ttl, rdata: nameRdata(target) })) }
+  }
+
+  #settle(q: Query, zone: Name, found: Found): Verdict {
+    if (found === undefined && fallsThrough(this.#options.fallthrough, q.question.name)) return NEXT
+    const reply = q.begin(found !== undefined ? RCODE.NOERROR : this.#feed.source.synced ? RCODE.NXDOMAIN : RCODE.SERVFAIL)
+    reply.aa = true
+    if (found === undefined || found.answers.length === 0) {
+      reply.authorities = [soaRecord(zone, this.#feed.index, this.#options)]
+      return DONE
+    }
+    reply.tc = found.tc
+    reply.answers = [...found.answers]
+    reply.additionals = [...found.additionals]
+    return DONE
+  }
+
+  #lookups(q: Query, zone: Name): Lookups {
+    return {
+      ttl: this.#options.ttl,
+      zone,
+      hits: (name) => findHits(name, zone, this.#feed.index, this.#options),
+      outside: (name, type) => this.#env.ask(q, { scope: 'server', question: { name, type, class: CLASS.IN } }),
+    }
+  }
+
+  #nameServers(zone: Name) {
+    return nameServers(zone, this.#localIps, this.#feed.index, this.#options)
+  }
+}

@@ -1,0 +1,128 @@
+import { normalizeZone } from '../../corefile/keys.ts'
+import { ConfigError } from '../../corefile/error.ts'
+import {
+  applyOptions, duration, flag, initialValues, oneOf, onlyLine, placeOf, readInteger, row, zoneList, type Place,
+} from '../../corefile/options.ts'
+import type { Directive, Token } from '../../corefile/tree.ts'
+import type { SourceChoice } from '../../cluster/source/open.ts'
+import { parseSelector, type Selector } from '../../cluster/selector.ts'
+import { isReverse } from '../../core/reverse.ts'
+import type { Name } from '../../wire/name.ts'
+
+export type PodMode = 'disabled' | 'insecure' | 'verified'
+
+export interface KubernetesOptions {
+  readonly token: Token
+  readonly zones: readonly Name[]
+  /** Ends the targets of PTR records. */
+  readonly primaryZone: Name
+  readonly source: SourceChoice
+  /** Lower-cased; empty for all. */
+  readonly namespaces: ReadonlySet<string>
+  readonly namespaceLabels: Selector | undefined
+  readonly labels: Selector | undefined
+  readonly pods: PodMode
+  readonly endpointPodNames: boolean
+  readonly ttl: number
+  readonly endpoints: boolean
+  readonly fallthrough: readonly Name[] | undefined
+  readonly ignoreEmptyService: boolean
+  readonly zonal: boolean
+  readonly startupTimeoutMs: number
+}
+
+const selector = (form: string, help: string) => row<Selector | undefined>({ min: 1, max: Infinity, form, help, initial: undefined, read: readSelector })
+const ignored = (help: string, whole: boolean) => row({ form: 'N', help, initial: 0, read: ([arg], place) => readRate(arg!, whole, place) })
+
+export const KUBERNETES_TABLE = {
+  objects: row<readonly string[]>({ min: 1, max: Infinity, form: 'PATH...', help: 'folders or files of manifests instead of an API server, watched for changes', initial: [], read: (args, _place, before) => [...before, ...args.map((arg) => arg.text)] }),
+  endpoint: row<string | undefined>({ min: 1, max: Infinity, form: 'URL', help: 'API server outside the cluster', initial: undefined, read: ([arg]) => arg!.text }),
+  tls: row<readonly string[]>({ min: 3, max: 3, form: 'CERT KEY CA', help: 'files to speak to the endpoint with', initial: [], read: (args) => args.map((arg) => arg.text) }),
+  kubeconfig: row<readonly string[]>({ min: 1, max: 2, form: 'FILE [CONTEXT]', help: 'credentials as kubectl reads them', initial: [], read: (args) => args.map((arg) => arg.text) }),
+  apiserver_qps: ignored('taken for compatibility: list and watch make few requests', false),
+  apiserver_burst: ignored('taken for compatibility', true),
+  apiserver_max_inflight: ignored('taken for compatibility', true),
+  namespaces: row<readonly string[]>({ min: 1, max: Infinity, form: 'NAMESPACE...', help: 'serve only these', initial: [], read: (args, _place, before) => [...before, ...args.map((arg) => arg.text.toLowerCase())] }),
+  namespace_labels: selector('SELECTOR', 'serve only namespaces with these labels'),
+  labels: selector('SELECTOR', 'serve only objects with these labels'),
+  pods: oneOf(['disabled', 'insecure', 'verified'] as const, {
+    initial: 'disabled',
+    help: 'names such as 10-0-0-1.NAMESPACE.pod: none, all that are addresses, or those of pods that exist',
+    unknown: (word) => `wrong value for pods: ${word},  must be one of: disabled, verified, insecure`,
+  }),
+  endpoint_pod_names: flag({ help: 'name endpoints after their pods' }),
+  ttl: row({
+    form: 'SECONDS', help: 'TTL of answers, 0 to 3600', initial: 5,
+    read: ([arg], place) => {
+      const ttl = readInteger(arg!, -Infinity, Infinity, place)
+      return ttl < 0 || ttl > 3600 ? place.fail(`ttl must be in range [0, 3600]: ${ttl}`, arg) : ttl
+    },
+  }),
+  noendpoints: flag({ help: 'do not watch endpoints: headless services and endpoint names do not exist' }),
+  fallthrough: zoneList({ help: 'pass names that do not exist to the next plugin, all or those in ZONES' }),
+  ignore: row({
+    form: 'empty_service', help: 'services without ready endpoints do not exist', initial: false,
+    read: ([arg], place) => arg!.text === 'empty_service' || place.fail(`unable to parse ignore value: '${arg!.text}'; empty_service is known`, arg),
+  }),
+  multicluster: row({ min: 0, max: Infinity, form: '[ZONES...]', help: 'not supported yet', initial: false, read: (_args, place) => place.fail('multicluster zones are not supported yet; remove the option') }),
+  zonal: flag({ help: 'names such as ZONE.pin._zone.SERVICE.NAMESPACE.svc for endpoints of a topology zone' }),
+  startup_timeout: duration({ initial: 5000, help: 'how long to wait for the first objects before serving without them' }),
+}
+
+/** Throws ConfigError. */
+export function parseKubernetes(directive: Directive, blockZones: readonly Name[]): KubernetesOptions {
+  const line = onlyLine(directive.lines, 'kubernetes')
+  const place: Place = placeOf('kubernetes', line.token)
+  const zones = line.args.length === 0 ? blockZones : line.args.flatMap((arg) => normalizeZone(arg.text) ?? place.fail(`"${arg.text}" is not a domain name or CIDR`, arg))
+  const values = initialValues(KUBERNETES_TABLE)
+  applyOptions(line.block ?? [], KUBERNETES_TABLE, 'kubernetes', values)
+  const primaryZone = zones.find((zone) => !isReverse(zone))
+  if (primaryZone === undefined) throw new ConfigError(line.args[0] ?? line.token, 'kubernetes', 'non-reverse zone name must be used; add the cluster\'s zone, such as cluster.local')
+  if (values.namespaces.length > 0 && values.namespace_labels !== undefined) place.fail('namespaces and namespace_labels cannot both be set')
+  if (values.zonal && values.noendpoints) place.fail('zonal requires the endpoint cache; remove noendpoints')
+  return {
+    token: line.token,
+    zones,
+    primaryZone,
+    source: chooseSource(values, place),
+    namespaces: new Set(values.namespaces),
+    namespaceLabels: values.namespace_labels,
+    labels: values.labels,
+    pods: values.pods,
+    endpointPodNames: values.endpoint_pod_names,
+    ttl: values.ttl,
+    endpoints: !values.noendpoints,
+    fallthrough: values.fallthrough,
+    ignoreEmptyService: values.ignore,
+    zonal: values.zonal,
+    startupTimeoutMs: values.startup_timeout,
+  }
+}
+
+function chooseSource(values: { objects: readonly string[]; kubeconfig: readonly string[]; endpoint: string | undefined; tls: readonly string[] }, place: Place): SourceChoice {
+  const { objects, kubeconfig, endpoint, tls } = values
+  if (objects.length > 0) {
+    if (kubeconfig.length > 0 || endpoint !== undefined) place.fail('objects and an API server (kubeconfig, endpoint) cannot both be given')
+    return { kind: 'objects', paths: objects }
+  }
+  if (kubeconfig.length > 0) return { kind: 'kubeconfig', file: kubeconfig[0]!, context: kubeconfig[1] }
+  if (endpoint !== undefined) {
+    const [cert, key, ca] = tls
+    return { kind: 'endpoint', url: endpoint, tls: cert === undefined ? undefined : { cert, key: key!, ca: ca! } }
+  }
+  return { kind: 'in-cluster' }
+}
+
+function readSelector(args: readonly Token[], place: Place): Selector {
+  try {
+    return parseSelector(args.map((arg) => arg.text).join(' '))
+  } catch (error) {
+    return place.fail(`unable to parse label selector value: ${(error as Error).message}`, args[0])
+  }
+}
+
+function readRate(token: Token, whole: boolean, place: Place): number {
+  const value = Number(token.text)
+  if (token.text.trim() === '' || Number.isNaN(value) || (whole && !Number.isInteger(value))) place.fail(`"${token.text}" is not a number`, token)
+  return value < 0 ? place.fail(`can not be negative: ${token.text}`, token) : value
+}
