@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { formatIp, parseIp } from '../base/ip.ts'
 import type { ClusterObject, EndpointSlice, Kind, Namespace, Pod, Service } from './objects.ts'
 
 /** What an event changed, for caches that want to forget exactly that. */
@@ -40,7 +41,7 @@ export class ClusterIndex {
     return this.#services.get(`${namespace}/${name}`)
   }
 
-  /** Services whose cluster IPs hold this text. */
+  /** Services that have this cluster IP; like all addresses here in canonical text (RFC 5952). */
   servicesOf(ip: string): readonly Service[] {
     return this.#servicesByIp.get(ip) ?? []
   }
@@ -108,9 +109,9 @@ export class ClusterIndex {
   #putService(service: Service): void {
     const key = keyOf(service.namespace, service.name)
     const before = this.#services.get(key)
-    if (before !== undefined) for (const ip of before.clusterIps) drop(this.#servicesByIp, ip, before)
+    if (before !== undefined) for (const ip of before.clusterIps) drop(this.#servicesByIp, canonical(ip), before)
     this.#services.set(key, service)
-    for (const ip of service.clusterIps) if (ip !== '' && ip !== 'None') append(this.#servicesByIp, ip, service)
+    for (const ip of service.clusterIps) if (ip !== '' && ip !== 'None') append(this.#servicesByIp, canonical(ip), service)
     if (before === undefined || serviceChanged(before, service)) this.#touch()
     this.#tell('Service', service.namespace, service.name)
   }
@@ -119,7 +120,7 @@ export class ClusterIndex {
     const before = this.#services.get(key)
     if (before === undefined) return
     this.#services.delete(key)
-    for (const ip of before.clusterIps) drop(this.#servicesByIp, ip, before)
+    for (const ip of before.clusterIps) drop(this.#servicesByIp, canonical(ip), before)
     this.#touch()
     this.#tell('Service', before.namespace, before.name)
   }
@@ -163,9 +164,9 @@ export class ClusterIndex {
     const key = keyOf(pod.namespace, pod.name)
     const before = this.#pods.get(key)
     if (pod.deleting && before !== undefined) return
-    if (before !== undefined) drop(this.#podsByIp, before.ip, before)
+    if (before !== undefined) drop(this.#podsByIp, canonical(before.ip), before)
     this.#pods.set(key, pod)
-    if (pod.ip !== '') append(this.#podsByIp, pod.ip, pod)
+    if (pod.ip !== '') append(this.#podsByIp, canonical(pod.ip), pod)
     if (before?.ip !== pod.ip) this.#touch()
     this.#tell('Pod', pod.namespace, pod.name)
   }
@@ -174,7 +175,7 @@ export class ClusterIndex {
     const before = this.#pods.get(key)
     if (before === undefined) return
     this.#pods.delete(key)
-    drop(this.#podsByIp, before.ip, before)
+    drop(this.#podsByIp, canonical(before.ip), before)
     this.#touch()
     this.#tell('Pod', before.namespace, before.name)
   }
@@ -199,7 +200,7 @@ function keyOf(namespace: string, name: string): string {
 }
 
 function addressTexts(slice: EndpointSlice): Set<string> {
-  return new Set(slice.addresses.map((address) => address.text))
+  return new Set(slice.addresses.map((address) => canonical(address.text)))
 }
 
 /** Cluster IPs are not among what moves the serial, as in CoreDNS. */
@@ -214,6 +215,12 @@ function sliceChanged(a: EndpointSlice, b: EndpointSlice): boolean {
 
 function samePorts(a: Service['ports'], b: Service['ports']): boolean {
   return a.length === b.length && a.every((port, i) => port.name === b[i]!.name && port.port === b[i]!.port && port.protocol === b[i]!.protocol)
+}
+
+/** One text per address, however the manifest writes it; names stay as they are. */
+function canonical(ip: string): string {
+  const bytes = parseIp(ip)
+  return bytes === undefined ? ip : formatIp(bytes)
 }
 
 function append<T>(map: Map<string, T[]>, key: string, value: T): void {

@@ -27,8 +27,9 @@ function octetsOf(labels: readonly string[]): Uint8Array | undefined {
   return Uint8Array.from(labels.toReversed(), Number)
 }
 
+/** CoreDNS counts nibbles in groups of four and drops what is left over, so up to three labels too many pass. */
 function nibblesOf(labels: readonly string[]): Uint8Array | undefined {
-  if (labels.length !== 32 || !labels.every((label) => /^[0-9a-f]$/.test(label))) return undefined
+  if (labels.length < 32 || labels.length > 35 || !labels.every((label) => /^[0-9a-f]$/.test(label))) return undefined
   const nibbles = labels.toReversed().map((label) => Number.parseInt(label, 16))
   return Uint8Array.from({ length: 16 }, (_, i) => (nibbles[2 * i]! << 4) | nibbles[2 * i + 1]!)
 }

@@ -76,13 +76,13 @@ export class Writer {
   #rdata(record: ResourceRecord): void {
     const { rdata } = record
     const layout = this.#compress ? NAME_LAYOUTS.get(record.type) : undefined
-    if (layout === undefined || !layout.compress || rdata.length === 0) return this.#bytes(rdata)
+    if (layout === undefined || rdata.length === 0) return this.#bytes(rdata)
     const first = namesAt(record.type, layout, rdata, 0, rdata.length)
     this.#bytes(rdata.subarray(0, first))
     let at = first
     for (let i = 0; i < layout.names; i++) {
       const { name, next } = readName(rdata, at)
-      this.#name(name, true)
+      this.#name(name, layout.compress)
       at = next
     }
     this.#bytes(rdata.subarray(at))
@@ -90,19 +90,22 @@ export class Writer {
 
   #name(name: Name, compressible: boolean): void {
     this.#need(256)
-    if (!this.#compress || !compressible || name === '.') {
+    if (!this.#compress || name === '.') {
       this.#at = writeName(name, scratch, this.#at)
       return
     }
-    this.#compressed(name)
+    this.#compressed(name, compressible)
   }
 
-  /** Writes labels until the rest of the name stands somewhere already, then a pointer to it (RFC 1035 4.1.4). */
-  #compressed(name: Name): void {
+  /**
+   * Writes labels until the rest of the name stands somewhere already, then a pointer to it (RFC 1035 4.1.4). A name that must
+   * not be compressed itself, such as the target of a SRV record, can still be pointed to.
+   */
+  #compressed(name: Name, compressible: boolean): void {
     const starts = labelStarts(name)
     let known = -1
     let written = starts.length
-    for (const [i, start] of starts.entries()) {
+    for (const [i, start] of compressible ? starts.entries() : []) {
       const at = this.#suffixes.get(name.slice(start))
       if (at === undefined || at >= this.#at) continue
       known = at
@@ -113,7 +116,7 @@ export class Writer {
     const end = writeName(name, scratch, begin)
     let at = begin
     for (let i = 0, rest = name; i < written; i++, rest = parentOf(rest)) {
-      if (at < POINTER_LIMIT) this.#suffixes.set(rest, at)
+      if (at < POINTER_LIMIT && !this.#suffixes.has(rest)) this.#suffixes.set(rest, at)
       at += scratch[at]! + 1
     }
     if (known < 0) {

@@ -81,9 +81,10 @@ async function inside(target: Name, type: number, lookups: Lookups, before: read
   return { ...await withAliases(target, type, hits, lookups, before), always: false }
 }
 
-async function outside(target: Name, type: number, lookups: Lookups): Promise<Found | undefined> {
-  const answer = await lookups.outside(target, type)
-  return answer.written ? { answers: answer.message.answers, tc: answer.message.tc, always: true } : undefined
+/** Whatever the server says of the target, the alias itself is true. */
+async function outside(target: Name, type: number, lookups: Lookups): Promise<Found> {
+  const { message } = await lookups.outside(target, type)
+  return { answers: message.answers, tc: message.tc, always: true }
 }
 
 /** SRV records with the addresses of their targets. Undefined: the name does not exist. */

@@ -1,4 +1,4 @@
-import { formatIp } from '../../base/ip.ts'
+import { equalIp, formatIp, parseIp } from '../../base/ip.ts'
 import type { ClusterIndex } from '../../cluster/index.ts'
 import type { Name } from '../../wire/name.ts'
 import { endpointHostname, namespaceExposed } from './hits.ts'
@@ -15,10 +15,15 @@ export function reverseNames(address: Uint8Array, index: ClusterIndex, options: 
     // A slice without a service has no name that could be sent.
     if (!exposed(slice.namespace) || slice.service === '') continue
     for (const endpoint of slice.addresses) {
-      if (endpoint.text === ip) names.add(`${endpointHostname(endpoint, options.endpointPodNames)}.${slice.service}.${slice.namespace}.svc.${suffix(options)}`)
+      if (isAddress(endpoint.text, address)) names.add(`${endpointHostname(endpoint, options.endpointPodNames)}.${slice.service}.${slice.namespace}.svc.${suffix(options)}`)
     }
   }
   return [...names]
+}
+
+function isAddress(text: string, address: Uint8Array): boolean {
+  const bytes = parseIp(text)
+  return bytes !== undefined && equalIp(bytes, address)
 }
 
 function suffix(options: KubernetesOptions): string {
