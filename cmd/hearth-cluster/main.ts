@@ -1,8 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { corefileReader } from '../../src/server/corefile-source.ts'
 import { runProgram } from '../../src/server/program.ts'
 import { pluginTable, PLUGINS } from '../../src/plugins/index.ts'
-import { fromGoFlags } from '../go-flags.ts'
+import { fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
 
 interface Options {
@@ -26,7 +26,7 @@ const command = new Command('hearth-cluster')
 
 const options = command.opts<Options>()
 if (options.plugins === true) {
-  process.stdout.write(`Server types:\n  dns\n\nOther plugins:\n${PLUGINS.map((plugin) => `  dns.${plugin.name}\n`).join('')}`)
+  listPlugins(PLUGINS)
 } else {
   await runProgram({
     name: 'hearth-cluster',
@@ -36,10 +36,4 @@ if (options.plugins === true) {
     pidfile: options.pidfile,
     read: corefileReader({ path: options.conf, defaultPort: options['dns.port'], directives: PLUGINS.map((plugin) => plugin.name) }),
   })
-}
-
-function portNumber(text: string): number {
-  const port = Number(text)
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError('a port is a number from 1 to 65535')
-  return port
 }

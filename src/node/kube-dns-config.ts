@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseIp } from '../base/ip.ts'
+
+/** What the kube-dns ConfigMap says (specification node-cache 1.5). */
+export interface KubeDnsConfig {
+  readonly stubDomains: ReadonlyMap<string, readonly string[]>
+  readonly upstreamNameservers: readonly string[]
+}
+
+export const NO_KUBE_DNS: KubeDnsConfig = { stubDomains: new Map(), upstreamNameservers: [] }
+const MAX_UPSTREAMS = 3
+const FILE_LIMIT_BYTES = 1024 * 1024
+
+/** The files of a mounted ConfigMap: name to content. Folders and the kubelet's `..data` are passed over. Throws the system's error. */
+export function readConfigMap(folder: string): Map<string, string> {
+  const files = new Map<string, string>()
+  for (const name of readdirSync(folder).sort()) {
+    const path = join(folder, name)
+    const stat = name.startsWith('.') ? undefined : statSync(path, { throwIfNoEntry: false })
+    if (stat?.isFile() !== true) continue
+    if (stat.size > FILE_LIMIT_BYTES) throw new Error(`${path}: larger than a ConfigMap can be`)
+    files.set(name, readFileSync(path, 'utf8'))
+  }
+  return files
+}
+
+/** Throws Error that names the key and the value that is wrong. Unknown keys are passed over. */
+export function parseKubeDns(files: ReadonlyMap<string, string>): KubeDnsConfig {
+  const stubs = json(files, 'stubDomains')
+  const upstreams = json(files, 'upstreamNameservers')
+  if (stubs !== undefined && (typeof stubs !== 'object' || stubs === null || Array.isArray(stubs))) throw new Error('stubDomains: an object of domains and lists of servers is wanted')
+  const stubDomains = new Map(Object.entries((stubs ?? {}) as Record<string, unknown>).map(([domain, servers]) => [stubDomain(domain), serverList(servers, `stubDomains: ${domain}`)]))
+  const upstreamNameservers = upstreams === undefined ? [] : serverList(upstreams, 'upstreamNameservers')
+  if (upstreamNameservers.length > MAX_UPSTREAMS) throw new Error(`upstreamNameservers: ${upstreamNameservers.length} servers; at most ${MAX_UPSTREAMS} are allowed`)
+  return { stubDomains, upstreamNameservers }
+}
+
+function json(files: ReadonlyMap<string, string>, key: string): unknown {
+  const text = files.get(key)
+  if (text === undefined || text.trim() === '') return undefined
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Error(`${key}: not JSON: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** A DNS-1123 subdomain. */
+function stubDomain(text: string): string {
+  if (text.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text)) {
+    throw new Error(`stubDomains: "${text}" is no domain: lower-case labels, no dot at the end`)
+  }
+  return text
+}
+
+function serverList(value: unknown, place: string): string[] {
+  if (!Array.isArray(value)) throw new Error(`${place}: a list of servers is wanted`)
+  return value.map((server: unknown) => {
+    if (typeof server !== 'string' || !isServer(server)) throw new Error(`${place}: ${JSON.stringify(server)} is no IP or IP:port`)
+    return server
+  })
+}
+
+function isServer(text: string): boolean {
+  if (parseIp(text) !== undefined) return true
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
+  return match !== null && parseIp(match[1] ?? match[2] ?? '') !== undefined && Number(match[3]) > 0 && Number(match[3]) < 65_536
+}

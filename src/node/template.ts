@@ -1,0 +1,42 @@
+import type { KubeDnsConfig } from './kube-dns-config.ts'
+
+/** What stands for the template's variables (specification node-cache 1.4). */
+export interface TemplateValues {
+  readonly localIps: readonly string[]
+  /** Address of the cluster's resolver; undefined when it is not known. */
+  readonly clusterDns: string | undefined
+  /** How to make it known, for the error. */
+  readonly clusterDnsHint: string
+  readonly prometheusAddress: string
+  readonly port: number
+}
+
+/** Makes the Corefile out of the template and the kube-dns configuration. Throws Error when a variable has no value. */
+export function expandTemplate(template: string, values: TemplateValues, kubeDns: KubeDnsConfig): string {
+  const upstreams = kubeDns.upstreamNameservers.length > 0 ? kubeDns.upstreamNameservers.join(' ') : '/etc/resolv.conf'
+  if (template.includes('__PILLAR__CLUSTER__DNS__') && values.clusterDns === undefined) throw new Error(values.clusterDnsHint)
+  const text = (kubeDns.upstreamNameservers.length > 0 ? withoutForcedTcp(template) : template)
+    .replaceAll('__PILLAR__LOCAL__DNS__', values.localIps.join(' '))
+    .replaceAll('__PILLAR__DNS__SERVER__', '')
+    .replaceAll('__PILLAR__CLUSTER__DNS__', values.clusterDns ?? '')
+    .replaceAll('__PILLAR__UPSTREAM__SERVERS__', upstreams)
+    .replaceAll('__PROMETHEUS__ENDPOINT__', values.prometheusAddress)
+  return text + stubBlocks(kubeDns, values)
+}
+
+/** Custom upstreams are asked over UDP: many do not take TCP (kubernetes/kubernetes 93471). */
+function withoutForcedTcp(template: string): string {
+  return template.replace(/(forward\s+\.\s+__PILLAR__UPSTREAM__SERVERS__)\s*\{\s*force_tcp\s*\}/g, '$1')
+}
+
+/** A block for each stub domain, sorted, so that equal configurations are equal text. */
+function stubBlocks(kubeDns: KubeDnsConfig, values: TemplateValues): string {
+  return [...kubeDns.stubDomains].sort(([a], [b]) => (a < b ? -1 : 1)).map(([domain, servers]) => `
+${domain}:${values.port} {
+    errors
+    cache 30
+    bind ${values.localIps.join(' ')}
+    forward . ${servers.join(' ')}
+}
+`).join('')
+}
