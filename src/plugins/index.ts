@@ -16,6 +16,7 @@ import { loopPlugin } from './loop/index.ts'
 import { prometheusPlugin } from './prometheus/index.ts'
 import { readyPlugin } from './ready/index.ts'
 import { reloadPlugin } from './reload/index.ts'
+import { rewritePlugin } from './rewrite/index.ts'
 import { timeoutsPlugin } from './timeouts/index.ts'
 import { whoamiPlugin } from './whoami/index.ts'
 
@@ -33,6 +34,7 @@ export const PLUGINS: readonly Plugin[] = [
   logPlugin,
   dns64Plugin,
   loadbalancePlugin,
+  rewritePlugin,
   autopathPlugin,
   cachePlugin,
   hostsPlugin,

@@ -113,9 +113,11 @@ export class Sockets {
 
   async #listen(spec: Spec, want: Wanted): Promise<Open | undefined> {
     const target: Target = { group: want.group, timeouts: want.timeouts }
-    const open = spec.protocol === 'udp' ? openUdp : openTcp
     try {
-      return { listener: await open(spec.address, want.port, target, this.#world), target }
+      const listener = spec.protocol === 'udp'
+        ? await openUdp(spec.address, want.port, target, this.#world, want.address === '' ? '::' : spec.address)
+        : await openTcp(spec.address, want.port, target, this.#world)
+      return { listener, target }
     } catch (error) {
       if (spec.optional) {
         this.#world.log.debug(`no socket of its own for ${spec.address}: ${String(error)}`)

@@ -9,8 +9,11 @@ import { peerOf } from './peer.ts'
 /** A burst that arrives while the event loop is busy waits in the kernel up to this size, as far as the kernel allows. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 
-/** Opens a UDP socket with SO_REUSEPORT. Rejects with the system's error. */
-export async function openUdp(address: string, port: number, target: Target, world: ListenerWorld): Promise<Listener> {
+/**
+ * Opens a UDP socket with SO_REUSEPORT. `shownAddress` is what queries say they came to: `::` for the sockets of a wildcard
+ * listener, as CoreDNS shows it. Rejects with the system's error.
+ */
+export async function openUdp(address: string, port: number, target: Target, world: ListenerWorld, shownAddress = address): Promise<Listener> {
   const v6 = isIPv6(address)
   const socket = createSocket({
     type: v6 ? 'udp6' : 'udp4',
@@ -26,7 +29,7 @@ export async function openUdp(address: string, port: number, target: Target, wor
       resolve()
     })
   })
-  return new UdpListener(socket, target, world)
+  return new UdpListener(socket, shownAddress, target, world)
 }
 
 class UdpListener implements Listener {
@@ -39,12 +42,12 @@ class UdpListener implements Listener {
   #underWay = 0
   #lastMs = 0
 
-  constructor(socket: Socket, target: Target, world: ListenerWorld) {
+  constructor(socket: Socket, shownAddress: string, target: Target, world: ListenerWorld) {
     const bound = socket.address()
     this.address = bound.address
     this.port = bound.port
     this.#socket = socket
-    this.#local = peerOf(bound.address, bound.port)
+    this.#local = peerOf(shownAddress, bound.port)
     this.#target = target
     this.#world = world
     socket.on('message', (packet, remote) => this.#receive(packet, remote))
