@@ -35,7 +35,7 @@ try {
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
 } finally {
-  for (const resident of residents.reverse()) await resident.stop()
+  for (const resident of residents.toReversed()) await resident.stop()
   await pod.close()
   await cluster.close()
   rmSync(folder, { recursive: true, force: true })

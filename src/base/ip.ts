@@ -79,7 +79,7 @@ function parseIp6(text: string): Uint8Array | undefined {
   if (head === undefined || tail === undefined) return undefined
   const missing = 8 - head.length - tail.length
   if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined
-  const groups = [...head, ...new Array<number>(missing).fill(0), ...tail]
+  const groups = [...head, ...Array.from({ length: missing }, () => 0), ...tail]
   const bytes = new Uint8Array(16)
   groups.forEach((group, i) => {
     bytes[2 * i] = group >> 8

@@ -1,5 +1,5 @@
 import { RCODE } from '../wire/codes.ts'
-import { DONE, DROP, NEXT, type Stage, type Verdict } from './plugin.ts'
+import { DROP, NEXT, type DONE, type Stage, type Verdict } from './plugin.ts'
 import type { Query } from './query.ts'
 
 /** What a chain does with a bug in one of its stages. */

@@ -17,9 +17,9 @@ export function isReverse(name: Name): boolean {
 
 /** `4.3.2.1.in-addr.arpa.` for 1.2.3.4. */
 export function reverseName(address: Uint8Array): Name {
-  if (address.length === 4) return `${[...address].reverse().join('.')}${V4}`
+  if (address.length === 4) return `${[...address].toReversed().join('.')}${V4}`
   const nibbles = [...address].flatMap((octet) => [octet >> 4, octet & 0xf])
-  return `${nibbles.reverse().map((nibble) => nibble.toString(16)).join('.')}${V6}`
+  return `${nibbles.toReversed().map((nibble) => nibble.toString(16)).join('.')}${V6}`
 }
 
 function octetsOf(labels: readonly string[]): Uint8Array | undefined {

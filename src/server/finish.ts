@@ -1,6 +1,5 @@
 import { EDNS } from '../wire/edns.ts'
 import { fitReply } from '../wire/encode.ts'
-import type { Edns, EdnsOption } from '../wire/message.ts'
 import { replyTo, type Query } from '../core/query.ts'
 
 /** Options that a reply copies from the client's OPT when no stage made an OPT of its own (specification 2.4). */

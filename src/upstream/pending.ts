@@ -53,7 +53,7 @@ export class Pending {
   }
 
   failAll(error: Error): void {
-    for (const id of [...this.#waiting.keys()]) this.take(id)!.reject(error)
+    for (const id of this.#waiting.keys()) this.take(id)!.reject(error)
   }
 }
 

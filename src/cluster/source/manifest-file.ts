@@ -46,7 +46,7 @@ function readDocument(document: Document.Parsed, file: string, lines: LineCounte
 
 /** The object itself, or the items of a List. */
 function items(root: Node, json: unknown): { node: Node | undefined; json: unknown }[] {
-  const list = typeof json === 'object' && json !== null && /List$/.test(String((json as { kind?: unknown }).kind)) ? (json as { items?: unknown }).items : undefined
+  const list = typeof json === 'object' && json !== null && String((json as { kind?: unknown }).kind).endsWith('List') ? (json as { items?: unknown }).items : undefined
   if (!Array.isArray(list)) return [{ node: root, json }]
   const sequence = isMap(root) ? root.get('items', true) : undefined
   return list.map((item: unknown, i) => ({ node: isSeq(sequence) ? sequence.items[i] as Node : root, json: item }))

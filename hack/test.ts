@@ -1,0 +1,30 @@
+/** Runs the test files given, or all of them, prints what fails, and closes with one count. */
+import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+
+const given = process.argv.slice(2)
+const files = given.length > 0 ? given : globSync(['src/**/*.test.ts', 'cmd/**/*.test.ts', 'hack/**/*.test.ts', 'test/**/*.test.ts']).sort()
+const counts = { passed: 0, failed: 0, skipped: 0 }
+const skips = new Set<string>()
+
+const stream = run({ files, concurrency: availableParallelism(), timeout: 600_000 })
+stream.on('test:pass', (event) => {
+  if (event.details.type === 'suite') return
+  if (event.skip !== undefined) {
+    counts.skipped++
+    skips.add(`skipped: ${event.name}: ${String(event.skip)}`)
+  } else counts.passed++
+})
+stream.on('test:fail', (event) => {
+  if (event.details.type !== 'suite') counts.failed++
+})
+stream.compose(new spec()).pipe(process.stdout)
+stream.on('end', () => {
+  setImmediate(() => {
+    for (const skip of skips) process.stdout.write(`${skip}\n`)
+    process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
+    process.exit(counts.failed === 0 && counts.passed > 0 ? 0 : 1)
+  })
+})
