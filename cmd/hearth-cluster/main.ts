@@ -1,3 +1,4 @@
+import '../../src/server/early-signals.ts'
 import { Command } from 'commander'
 import { corefileReader } from '../../src/server/corefile-source.ts'
 import { runProgram } from '../../src/server/program.ts'

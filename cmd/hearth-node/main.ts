@@ -1,3 +1,4 @@
+import '../../src/server/early-signals.ts'
 import { existsSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { parseDuration } from '../../src/base/duration.ts'

@@ -23,9 +23,9 @@ try {
   const template = readFileSync(here('../demo/node.Corefile.base'), 'utf8').replace(/^\s*health.*\n/gm, '').replaceAll(':53 {', `:${node} {`)
   writeFileSync(join(folder, 'Corefile.base'), template)
   const environment = { DEMO_OBJECTS: here('../demo/objects'), DEMO_UPSTREAM: `127.0.0.1:${outside}`, KUBE_DNS_UPSTREAM_SERVICE_HOST: `127.0.0.1:${cluster}` }
-  residents.push(await Resident.spawn('hearth-cluster', ['--disable-sigusr1', here('../../cmd/hearth-cluster/main.ts'), '-conf', join(folder, 'cluster.Corefile')], environment, /ready \(/))
+  residents.push(await Resident.spawn('hearth-cluster', [here('../../cmd/hearth-cluster/main.ts'), '-conf', join(folder, 'cluster.Corefile')], environment, /ready \(/))
   residents.push(await Resident.spawn('hearth-node', [
-    '--disable-sigusr1', here('../../cmd/hearth-node/main.ts'), '-localip', '127.0.0.1', '-basecorefile', join(folder, 'Corefile.base'), '-conf', join(folder, 'Corefile'), '-dns.port', String(node),
+    here('../../cmd/hearth-node/main.ts'), '-localip', '127.0.0.1', '-basecorefile', join(folder, 'Corefile.base'), '-conf', join(folder, 'Corefile'), '-dns.port', String(node),
     '-upstreamsvc', 'kube-dns-upstream', '-setupinterface=false', '-setupiptables=false', '-prometheus-listen-address', `127.0.0.1:${metrics}`, '-metrics-listen-address', '',
   ], environment, /ready \(/))
   const local = { spawn: (command: string, args: readonly string[]) => spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] }) }

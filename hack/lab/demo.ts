@@ -72,9 +72,9 @@ async function startPrograms(): Promise<void> {
   residents.push(await Resident.start('outside', cluster.spawn(process.execPath, [here('upstream.ts'), OUTSIDE, String(OUTSIDE_PORT)]), /ready/))
   const environment = { DEMO_OBJECTS: here('../demo/objects'), DEMO_UPSTREAM: `${OUTSIDE}:${OUTSIDE_PORT}` }
   const clusterCorefile = here('../demo/cluster.Corefile')
-  residents.push(await Resident.start('hearth-cluster', cluster.spawn(process.execPath, ['--disable-sigusr1', here('../../cmd/hearth-cluster/main.ts'), '-conf', clusterCorefile], environment), /ready \(/))
+  residents.push(await Resident.start('hearth-cluster', cluster.spawn(process.execPath, [here('../../cmd/hearth-cluster/main.ts'), '-conf', clusterCorefile], environment), /ready \(/))
   residents.push(await Resident.spawn('hearth-node', [
-    '--disable-sigusr1', here('../../cmd/hearth-node/main.ts'), '-localip', `${NODE_IPS.linkLocal},${NODE_IPS.vip}`, '-basecorefile', here('../demo/node.Corefile.base'),
+    here('../../cmd/hearth-node/main.ts'), '-localip', `${NODE_IPS.linkLocal},${NODE_IPS.vip}`, '-basecorefile', here('../demo/node.Corefile.base'),
     '-conf', join(folder, 'Corefile'), '-upstreamsvc', 'kube-dns-upstream', '-pidfile', join(folder, 'hearth-node.pid'),
   ], { ...environment, KUBE_DNS_UPSTREAM_SERVICE_HOST: UPSTREAM_VIP }, /rules in force/))
 }

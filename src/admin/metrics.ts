@@ -41,10 +41,14 @@ export class MetricsRegistry implements Metrics {
   #family<T extends Series>(name: string, help: string, kind: Kind, labels: readonly string[], make: () => T): SeriesFamily<T> {
     const known = this.#families.get(name)
     if (known !== undefined) return known as SeriesFamily<T>
-    const family = new SeriesFamily(name, help, kind, labels, make)
+    // prom-client asks a metric for its name and its samples only; the handles below keep the numbers. A family without series is not
+    // shown, as in CoreDNS.
+    const family: SeriesFamily<T> = new SeriesFamily(name, help, kind, labels, make, (shown) => {
+      if (shown) this.registry.registerMetric(family as unknown as Metric)
+      else this.registry.removeSingleMetric(name)
+    })
     this.#families.set(name, family)
-    // prom-client asks a metric for its name and its samples only; the handles below keep the numbers.
-    this.registry.registerMetric(family as unknown as Metric)
+    if (labels.length === 0) family.with()
     return family
   }
 }
@@ -60,15 +64,16 @@ class SeriesFamily<T extends Series> implements Family<T> {
   readonly aggregator = 'sum'
   readonly #labels: readonly string[]
   readonly #make: () => T
+  readonly #show: (shown: boolean) => void
   readonly #series = new Map<string, { labels: Record<string, string>; series: T }>()
 
-  constructor(name: string, help: string, kind: Kind, labels: readonly string[], make: () => T) {
+  constructor(name: string, help: string, kind: Kind, labels: readonly string[], make: () => T, show: (shown: boolean) => void) {
     this.name = name
     this.help = help
     this.type = kind
     this.#labels = labels
     this.#make = make
-    if (labels.length === 0) this.with()
+    this.#show = show
   }
 
   with(...values: string[]): T {
@@ -78,15 +83,19 @@ class SeriesFamily<T extends Series> implements Family<T> {
     if (known !== undefined) return known.series
     if (this.#series.size >= SERIES_LIMIT && values.some((value) => value !== 'other')) return this.with(...values.map(() => 'other'))
     const series = this.#make()
-    this.#series.set(key, { labels: Object.fromEntries(this.#labels.map((label, i) => [label, values[i]!])), series })
+    // Labels are shown in alphabetical order, as Go's client shows them.
+    const pairs = this.#labels.map((label, i): [string, string] => [label, values[i]!]).sort(([a], [b]) => (a < b ? -1 : 1))
+    this.#series.set(key, { labels: Object.fromEntries(pairs), series })
+    if (this.#series.size === 1) this.#show(true)
     return series
   }
 
   remove(...values: string[]): void {
-    this.#series.delete(values.join('\u0000'))
+    if (this.#series.delete(values.join('\u0000')) && this.#series.size === 0) this.#show(false)
   }
 
   clear(): void {
+    if (this.#series.size > 0) this.#show(false)
     this.#series.clear()
     if (this.#labels.length === 0) this.with()
   }

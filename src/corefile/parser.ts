@@ -19,13 +19,16 @@ export interface ParseOptions {
   readonly directives: readonly string[]
 }
 
-/** Text to tree. Throws ConfigError at the first mistake. An empty file is the built-in configuration. */
+/**
+ * Text to tree. Throws ConfigError at the first mistake of syntax; words that mean nothing are met when `blocks` is asked, so that a
+ * reload can tell a file that is half written from one that is wrong. An empty file is the built-in configuration.
+ */
 export function parseCorefile(text: string, options: ParseOptions): Corefile {
   const importer = new Importer(options.files)
   const raw = new Parser(tokenize(text, options.file), importer, options.env).run()
   if (raw.length === 0) return builtinCorefile(options.defaultPort)
-  const blocks = raw.map((block) => finishBlock(block, options))
-  return { blocks, warnings: importer.warnings, hash: configurationHash(raw, options.file) }
+  let blocks: readonly ServerBlock[] | undefined
+  return { blocks: () => (blocks ??= raw.map((block) => finishBlock(block, options))), warnings: importer.warnings, hash: configurationHash(raw, options.file) }
 }
 
 /** What runs without a Corefile: `.:PORT { whoami; log }`. */

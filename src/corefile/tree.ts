@@ -50,7 +50,8 @@ export interface ServerBlock {
 }
 
 export interface Corefile {
-  readonly blocks: readonly ServerBlock[]
+  /** Throws ConfigError for keys and directive names that make no sense; mistakes of syntax have been met before. */
+  blocks(): readonly ServerBlock[]
   /** What deserves a warning but no refusal, each with its place. */
   readonly warnings: readonly string[]
   /** SHA-512 in hexadecimal over keys and tokens with their lines, equal to what CoreDNS computes (specification 14.1). */

@@ -16,7 +16,7 @@ export class Generation {
   /** Throws ConfigError; touches nothing outside. */
   constructor(corefile: Corefile, plugins: ReadonlyMap<string, Plugin>, world: World, groupWorld: GroupWorld) {
     this.corefile = corefile
-    this.blocks = corefile.blocks.map((block) => buildBlock(block, plugins, world))
+    this.blocks = corefile.blocks().map((block) => buildBlock(block, plugins, world))
     const places = planPlaces(this.blocks, world.host)
     for (const block of this.blocks) {
       block.place.serverLabels = places.filter((place) => place.blocks.includes(block)).map((place) => place.label)

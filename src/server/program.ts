@@ -1,9 +1,12 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Plugin } from '../core/plugin.ts'
 import type { Corefile } from '../corefile/tree.ts'
+import { takeEarlySignals } from './early-signals.ts'
 import { Server } from './server.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
 
+/** The version of CoreDNS whose behaviour this is: dashboards and alerts look at it. */
+const COMPATIBLE_VERSION = '1.14.7'
 /** Exit statuses, as CoreDNS uses them. */
 const EXIT = { OK: 0, START: 1, FORCED: 2, STOP: 3 } as const
 /** Ending takes at most this long beyond the lame duck: the kubelet's grace period is 30 s. */
@@ -34,6 +37,8 @@ export interface Program {
  */
 export async function runProgram(program: Program): Promise<void> {
   const world = openSystemWorld({ sink: (line) => process.stdout.write(`${line}\n`), exit: (status) => process.exit(status) })
+  world.metrics.gauge('coredns_build_info', 'A metric with a constant \'1\' value labeled by version, revision, and goversion from which CoreDNS was built.', ['version', 'revision', 'goversion'])
+    .with(COMPATIBLE_VERSION, `${program.name}-${program.version}`, `node-${process.version}`).set(1)
   const server = new Server({
     read: program.read,
     plugins: program.plugins,
@@ -73,6 +78,7 @@ class Life {
     process.on('SIGINT', () => this.#stop('SIGINT: Shutting down'))
     process.on('SIGQUIT', () => this.#end(EXIT.OK))
     for (const signal of ['SIGUSR1', 'SIGHUP'] as const) process.on(signal, () => this.#reload(signal))
+    for (const signal of new Set(takeEarlySignals())) this.#reload(signal)
   }
 
   /** A bug that nobody caught: say so and die at once, so that whoever watches us acts. */
@@ -119,7 +125,7 @@ class Life {
 /** The zones served, as CoreDNS prints them, then the line that says we are ready. */
 function banner(program: Program, corefile: Corefile): void {
   if (program.quiet) return
-  const keys = corefile.blocks.flatMap((block) => block.keys.map((key) => `${key.zone}:${key.port}`))
+  const keys = corefile.blocks().flatMap((block) => block.keys.map((key) => `${key.zone}:${key.port}`))
   for (const key of [...new Set(keys)].sort()) process.stdout.write(`${key}\n`)
   process.stdout.write(`${program.name}-${program.version} ready (linux/${process.arch}, node ${process.version}, pid ${process.pid})\n`)
 }

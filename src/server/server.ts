@@ -85,6 +85,7 @@ export class Server {
 
   async #replace(corefile: Corefile): Promise<void> {
     const { keepsakes } = this.#world
+    for (const warning of corefile.warnings) this.#world.log.warning(warning)
     keepsakes.begin()
     const next = new Generation(corefile, this.#options.plugins, this.#world, this.#world.group)
     await next.start()

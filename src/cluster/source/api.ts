@@ -1,9 +1,55 @@
+import type { Log } from '../../base/log.ts'
 import type { ClusterIndex } from '../index.ts'
+import type { Kind } from '../objects.ts'
+import { ApiClient } from './api-client.ts'
+import { connectionOf } from './kubeconfig.ts'
 import type { SourceChoice } from './open.ts'
+import { Reflector } from './reflector.ts'
 import type { Source, SourceWorld, Wanted } from './source.ts'
+
+/** The API's paths for what we watch. */
+export const RESOURCES: Readonly<Record<Kind, { readonly path: string; readonly group: string; readonly plural: string; readonly fieldSelector?: string }>> = {
+  Service: { path: '/api/v1/services', group: '', plural: 'services' },
+  Namespace: { path: '/api/v1/namespaces', group: '', plural: 'namespaces' },
+  EndpointSlice: { path: '/apis/discovery.k8s.io/v1/endpointslices', group: 'discovery.k8s.io', plural: 'endpointslices' },
+  Pod: { path: '/api/v1/pods', group: '', plural: 'pods', fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown' },
+}
+
+/** The objects of a cluster, from its API server: one list and watch a kind. */
 export class ApiSource implements Source {
-  readonly synced = false
-  constructor(_choice: SourceChoice, _wanted: Wanted, _world: SourceWorld) {}
-  start(_index: ClusterIndex): Promise<void> { return Promise.reject(new Error('not there yet')) }
-  stop(): Promise<void> { return Promise.resolve() }
+  readonly #choice: Exclude<SourceChoice, { kind: 'objects' }>
+  readonly #wanted: Wanted
+  readonly #world: SourceWorld
+  readonly #log: Log
+  #reflectors: readonly Reflector[] = []
+  #client: ApiClient | undefined
+
+  constructor(choice: Exclude<SourceChoice, { kind: 'objects' }>, wanted: Wanted, world: SourceWorld) {
+    this.#choice = choice
+    this.#wanted = wanted
+    this.#world = world
+    this.#log = world.log
+  }
+
+  get synced(): boolean {
+    return this.#reflectors.length > 0 && this.#reflectors.every((reflector) => reflector.synced)
+  }
+
+  /** Rejects when there are no usable credentials; an API server that does not answer is asked until it does. */
+  async start(index: ClusterIndex): Promise<void> {
+    const client = new ApiClient(await connectionOf(this.#choice), this.#world)
+    this.#client = client
+    this.#log.info(`watching ${this.#wanted.kinds.map((kind) => RESOURCES[kind].plural).join(', ')} at ${client.server}`)
+    this.#reflectors = this.#wanted.kinds.map((kind) => {
+      const selector = kind === 'Namespace' ? this.#wanted.namespaceLabels : this.#wanted.labels
+      return new Reflector({ kind, ...RESOURCES[kind], labelSelector: selector?.text }, client, index, this.#world)
+    })
+    for (const reflector of this.#reflectors) reflector.start()
+  }
+
+  async stop(): Promise<void> {
+    for (const reflector of this.#reflectors) reflector.stop()
+    this.#client?.close()
+    return Promise.resolve()
+  }
 }

@@ -10,7 +10,7 @@ const NAMED: Readonly<Record<string, string>> = { '{common}': COMMON, '{combined
 /** What a line says besides what the query itself holds. */
 export interface Logged {
   readonly q: Query
-  /** The name as it came in; type and class are those after the chain. */
+  /** The name as it came in, lower-cased; type and class are those after the chain. */
   readonly name: Name
   /** Octets of the request, uncompressed, before the chain. */
   readonly size: number

@@ -3,7 +3,7 @@ import { NEXT, type Slot, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import { responseClass, responseType } from '../../core/response-type.ts'
 import { messageLength } from '../../wire/encode.ts'
-import { isSubdomain, type Name } from '../../wire/name.ts'
+import { isSubdomain, lowerName, type Name } from '../../wire/name.ts'
 import { formatLine } from './format.ts'
 import type { LogRule } from './options.ts'
 
@@ -31,7 +31,7 @@ export class QueryLog implements Stage {
   query(q: Query): Verdict {
     const { name } = q.question
     const rule = this.#rules.find((candidate) => isSubdomain(name, candidate.scope))
-    if (rule !== undefined) this.#before.set(q, { name, rule, size: messageLength(q.request), startMs: this.#env.clock.nowMs() })
+    if (rule !== undefined) this.#before.set(q, { name: lowerName(name), rule, size: messageLength(q.request), startMs: this.#env.clock.nowMs() })
     return NEXT
   }
 

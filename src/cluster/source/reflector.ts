@@ -1,0 +1,225 @@
+import type { IncomingMessage } from 'node:http'
+import type { Timer } from '../../base/clock.ts'
+import { BUCKETS } from '../../core/metrics.ts'
+import { decodeObject, ObjectError } from '../decode.ts'
+import type { ClusterIndex } from '../index.ts'
+import { isHeadless, type ClusterObject, type Kind } from '../objects.ts'
+import { ApiError, type ApiClient } from './api-client.ts'
+import { linesOf } from './lines.ts'
+import type { SourceWorld } from './source.ts'
+
+const PAGE = 500
+/** How long the server may keep a watch open: spread, so that watches do not all end at once. */
+const WATCH_SECONDS = [300, 600] as const
+/** A watch without a word for so long, bookmarks included, is taken for dead: the server sends a bookmark every minute. */
+const SILENCE_MS = 150_000
+const BACKOFF_MS = [200, 30_000] as const
+
+export interface Resource {
+  readonly kind: Kind
+  readonly path: string
+  readonly group: string
+  readonly plural: string
+  readonly fieldSelector?: string
+  readonly labelSelector: string | undefined
+}
+
+interface WatchEvent {
+  readonly type: string
+  readonly object: { readonly metadata?: { readonly name?: string; readonly namespace?: string; readonly resourceVersion?: string; readonly annotations?: Record<string, string> }; readonly code?: number; readonly message?: string }
+}
+
+/** Ends a watch so that the next one begins with a list. */
+class Expired extends Error {}
+
+/** Keeps one kind of objects in an index what the API server has: list, then watch, resume, relist, for ever. */
+export class Reflector {
+  readonly #resource: Resource
+  readonly #client: ApiClient
+  readonly #index: ClusterIndex
+  readonly #world: SourceWorld
+  readonly #abort = new AbortController()
+  #version = ''
+  #failures = 0
+  #streaming = true
+  #complaint = ''
+  #wait: Timer | undefined
+  synced = false
+
+  constructor(resource: Resource, client: ApiClient, index: ClusterIndex, world: SourceWorld) {
+    this.#resource = resource
+    this.#client = client
+    this.#index = index
+    this.#world = world
+  }
+
+  start(): void {
+    void this.#run()
+  }
+
+  stop(): void {
+    this.#abort.abort()
+    this.#wait?.cancel()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      try {
+        if (this.#version === '') await this.#begin()
+        else await this.#watch({ resourceVersion: this.#version })
+        this.#failures = 0
+      } catch (error) {
+        if (this.#abort.signal.aborted) return
+        await this.#recover(error)
+      }
+    }
+  }
+
+  /** A streaming list where the server has it (Kubernetes 1.32 on by default), pages where not. */
+  async #begin(): Promise<void> {
+    if (this.#streaming) {
+      try {
+        return await this.#watch({ sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan', resourceVersion: '' })
+      } catch (error) {
+        // A server without streaming lists refuses the parameters (400, 422).
+        if (!(error instanceof ApiError) || (error.status !== 400 && error.status !== 422)) throw error
+        this.#streaming = false
+      }
+    }
+    await this.#list()
+    await this.#watch({ resourceVersion: this.#version })
+  }
+
+  async #list(): Promise<void> {
+    const objects: ClusterObject[] = []
+    let next: string | undefined
+    let version = ''
+    do {
+      const page = await this.#page(next)
+      for (const item of page.items ?? []) this.#decode(item, (object) => objects.push(object))
+      next = page.metadata?.continue || undefined
+      version = page.metadata?.resourceVersion ?? ''
+    } while (next !== undefined)
+    this.#index.replace(this.#resource.kind, objects)
+    this.#version = version
+    this.#settle()
+  }
+
+  async #page(next: string | undefined): Promise<{ items?: unknown[]; metadata?: { continue?: string; resourceVersion?: string } }> {
+    const body = await this.#client.get(this.#resource.path, { limit: String(PAGE), continue: next, ...this.#selectors() }, this.#abort.signal)
+    const chunks: Uint8Array[] = []
+    for await (const chunk of body) chunks.push(chunk as Uint8Array)
+    return JSON.parse(Buffer.concat(chunks).toString()) as { items?: unknown[] }
+  }
+
+  /** Follows events until the server ends the watch. Throws Expired when the version is too old. */
+  async #watch(start: Readonly<Record<string, string>>): Promise<void> {
+    const seconds = Math.round(WATCH_SECONDS[0] + this.#world.random.float() * (WATCH_SECONDS[1] - WATCH_SECONDS[0]))
+    const body = await this.#client.get(this.#resource.path, { watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds), ...start, ...this.#selectors() }, this.#abort.signal)
+    const initial = start.sendInitialEvents === undefined ? undefined : new Map<string, ClusterObject>()
+    await this.#follow(body, initial)
+  }
+
+  async #follow(body: IncomingMessage, initial: Map<string, ClusterObject> | undefined): Promise<void> {
+    let collecting = initial
+    let silence = this.#world.clock.after(SILENCE_MS, () => body.destroy(new Error('the watch has gone silent')))
+    try {
+      for await (const line of linesOf(body)) {
+        silence.cancel()
+        silence = this.#world.clock.after(SILENCE_MS, () => body.destroy(new Error('the watch has gone silent')))
+        const event = JSON.parse(line) as WatchEvent
+        if (this.#take(event, collecting)) collecting = undefined
+      }
+    } finally {
+      silence.cancel()
+    }
+    if (collecting !== undefined) throw new Error('the streaming list ended before it was complete')
+  }
+
+  /** True when this was the bookmark that ends a streaming list. */
+  #take(event: WatchEvent, collecting: Map<string, ClusterObject> | undefined): boolean {
+    const { metadata } = event.object
+    if (event.type === 'ERROR') {
+      if (event.object.code === 410) throw new Expired(event.object.message)
+      throw new Error(`watch: ${event.object.message ?? JSON.stringify(event.object)}`)
+    }
+    if (event.type === 'BOOKMARK') {
+      this.#version = metadata?.resourceVersion ?? this.#version
+      if (collecting === undefined || metadata?.annotations?.['k8s.io/initial-events-end'] !== 'true') return false
+      this.#index.replace(this.#resource.kind, collecting.values())
+      this.#settle()
+      return true
+    }
+    if (event.type === 'DELETED') {
+      if (collecting !== undefined) collecting.delete(`${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`)
+      else this.#index.remove(this.#resource.kind, metadata?.namespace ?? '', metadata?.name ?? '')
+    } else {
+      this.#decode(event.object, (object) => {
+        if (collecting !== undefined) collecting.set(`${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`, object)
+        else this.#put(object)
+      })
+    }
+    if (collecting === undefined) this.#version = metadata?.resourceVersion ?? this.#version
+    return false
+  }
+
+  #put(object: ClusterObject): void {
+    this.#index.put(object)
+    if (object.kind !== 'EndpointSlice' || object.triggeredMs === undefined) return
+    const service = this.#index.service(object.namespace.toLowerCase(), object.service.toLowerCase())
+    if (service === undefined) return
+    const kind = isHeadless(service) ? (service.hasSelector ? 'headless_with_selector' : 'headless_without_selector') : 'cluster_ip'
+    this.#world.metrics.histogram('coredns_kubernetes_dns_programming_duration_seconds', 'Histogram of the time (in seconds) it took to program a dns instance.', BUCKETS.PROG, ['service_kind'])
+      .with(kind).observe(Math.max(0, this.#world.clock.wallMs() - object.triggeredMs) / 1000)
+  }
+
+  #decode(item: unknown, use: (object: ClusterObject) => void): void {
+    try {
+      use(decodeObject(this.#resource.kind, item))
+    } catch (error) {
+      if (!(error instanceof ObjectError)) throw error
+      this.#say(`${this.#resource.kind} left out: ${error.message}`)
+    }
+  }
+
+  #settle(): void {
+    if (!this.synced) this.#world.log.info(`${this.#resource.plural} are synced`)
+    this.synced = true
+    this.#complaint = ''
+  }
+
+  /** Waits a while, longer with each failure and never as long as the next replica. */
+  async #recover(error: unknown): Promise<void> {
+    if (error instanceof Expired || (error instanceof ApiError && error.status === 410)) {
+      this.#version = ''
+      return
+    }
+    this.#failures++
+    this.#say(this.#explain(error))
+    const [least, most] = BACKOFF_MS
+    const backoff = Math.min(most, least * 2 ** Math.min(this.#failures, 10)) * (0.5 + this.#world.random.float())
+    const wanted = error instanceof ApiError && error.retryAfterSeconds !== undefined ? error.retryAfterSeconds * 1000 : 0
+    await new Promise<void>((resolve) => {
+      this.#wait = this.#world.clock.after(Math.max(backoff, wanted), resolve)
+    })
+  }
+
+  #explain(error: unknown): string {
+    const { plural, group } = this.#resource
+    const text = error instanceof Error ? error.message : String(error)
+    if (error instanceof ApiError && error.status === 401) return `listing ${plural}: ${text}; the credentials are not accepted`
+    if (error instanceof ApiError && error.status === 403) return `listing ${plural}: ${text}; the service account needs a ClusterRole with apiGroups: ["${group}"], resources: ["${plural}"], verbs: ["list", "watch"]`
+    return `watching ${plural}: ${text}; trying again`
+  }
+
+  /** Each distinct trouble once, until things are well again. */
+  #say(text: string): void {
+    if (text === this.#complaint) return
+    this.#complaint = text
+    this.#world.log.error(text)
+  }
+
+  #selectors(): Readonly<Record<string, string | undefined>> {
+    return { labelSelector: this.#resource.labelSelector, fieldSelector: this.#resource.fieldSelector }
+  }
+}
