@@ -17,6 +17,7 @@ import { prometheusPlugin } from './prometheus/index.ts'
 import { readyPlugin } from './ready/index.ts'
 import { reloadPlugin } from './reload/index.ts'
 import { rewritePlugin } from './rewrite/index.ts'
+import { templatePlugin } from './template/index.ts'
 import { timeoutsPlugin } from './timeouts/index.ts'
 import { whoamiPlugin } from './whoami/index.ts'
 
@@ -37,6 +38,7 @@ export const PLUGINS: readonly Plugin[] = [
   rewritePlugin,
   autopathPlugin,
   cachePlugin,
+  templatePlugin,
   hostsPlugin,
   kubernetesPlugin,
   loopPlugin,

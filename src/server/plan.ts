@@ -16,12 +16,14 @@ export interface Place {
 /** Groups blocks by where they listen (specification 1.6). Throws ConfigError where two of them claim the same zone. */
 export function planPlaces(blocks: readonly Block[], host: Host): Place[] {
   const places = new Map<string, { address: string; port: number; blocks: Block[] }>()
+  const claims = new Claims()
   for (const block of blocks) {
     const bound = bindAddresses(block.settings.bind, host)
     block.place.bound = bound ?? []
     for (const key of block.keys) {
       refuseForeignScheme(key)
       for (const address of bound ?? ['']) {
+        claims.add(key, address)
         const id = `${address}|${key.port}`
         const place = places.get(id) ?? { address, port: key.port, blocks: [] }
         if (!place.blocks.includes(block)) place.blocks.push(block)
@@ -30,6 +32,29 @@ export function planPlaces(blocks: readonly Block[], host: Host): Place[] {
     }
   }
   return [...places.values()].map((place) => ({ ...place, label: labelOf(place.address, place.port) }))
+}
+
+/** Who serves which zone where. */
+class Claims {
+  readonly #taken = new Set<string>()
+  /** Address of the first claim on a zone and port. */
+  readonly #first = new Map<string, string>()
+
+  /** Throws ConfigError when the same place is claimed twice, or by a block with `bind` and one without. */
+  add(key: Key, address: string): void {
+    const zone = `dns://${key.zone}:${key.port}`
+    if (this.#taken.has(`${zone} ${address}`)) throw new ConfigError(key.token, undefined, `cannot serve ${shown(zone, address)} - it is already defined`)
+    const other = this.#first.get(zone)
+    if (other !== undefined && (other === '') !== (address === '')) {
+      throw new ConfigError(key.token, undefined, `cannot serve ${shown(zone, address)} - zone overlap listener capacity with ${shown(zone, other)}; give bind to both blocks or to none`)
+    }
+    this.#taken.add(`${zone} ${address}`)
+    this.#first.set(zone, other ?? address)
+  }
+}
+
+function shown(zone: string, address: string): string {
+  return address === '' ? zone : `${zone} on ${address}`
 }
 
 /** The `server` label: `dns://:53`, `dns://[::1]:53`. */

@@ -48,8 +48,8 @@ export async function runProgram(program: Program): Promise<void> {
   process.on('uncaughtException', (error) => life.crash(error))
   try {
     await program.prepare?.(world)
-    const corefile = await server.start()
-    banner(program, corefile)
+    await server.start()
+    banner(program, server)
     if (program.pidfile !== undefined) writeFileSync(program.pidfile, `${process.pid}\n`)
     await program.serving?.(world, server)
     life.listen()
@@ -123,9 +123,8 @@ class Life {
 }
 
 /** The zones served, as CoreDNS prints them, then the line that says we are ready. */
-function banner(program: Program, corefile: Corefile): void {
+function banner(program: Program, server: Server): void {
   if (program.quiet) return
-  const keys = corefile.blocks().flatMap((block) => block.keys.map((key) => `${key.zone}:${key.port}`))
-  for (const key of [...new Set(keys)].sort()) process.stdout.write(`${key}\n`)
+  for (const line of server.zones()) process.stdout.write(`${line}\n`)
   process.stdout.write(`${program.name}-${program.version} ready (linux/${process.arch}, node ${process.version}, pid ${process.pid})\n`)
 }

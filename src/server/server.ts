@@ -49,17 +49,21 @@ export class Server {
     this.#watch = new ReloadWatch(options.read, world, (corefile) => this.#oneAtATime(() => this.#replace(corefile)))
   }
 
-  /** Serves, or rejects with nothing left behind. Resolves to what now serves. */
-  async start(): Promise<Corefile> {
-    const corefile = this.#options.read()
-    await this.#oneAtATime(() => this.#replace(corefile))
+  /** Serves, or rejects with nothing left behind. */
+  async start(): Promise<void> {
+    await this.#oneAtATime(() => this.#replace(this.#options.read()))
     this.#addresses = this.#addressList()
     this.#addressTimer = this.#world.clock.every(ADDRESS_CHECK_MS, () => this.#checkAddresses())
-    return corefile
   }
 
-  get corefile(): Corefile | undefined {
-    return this.#current?.corefile
+  /** `ZONE:PORT`, or `ZONE:PORT on ADDRESS`, sorted: what serves now. */
+  zones(): string[] {
+    const blocks = this.#current?.blocks ?? []
+    const lines = blocks.flatMap((block) => block.keys.flatMap((key) => {
+      const zone = `${key.zone}:${key.port}`
+      return block.place.bound.length === 0 ? [zone] : block.place.bound.map((address) => `${zone} on ${address}`)
+    }))
+    return [...new Set(lines)].sort()
   }
 
   /** Reads the Corefile again and serves it. Logs and resolves to false when it cannot be served; the old one then stays. */
