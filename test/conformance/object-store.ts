@@ -1,0 +1,96 @@
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseAllDocuments, stringify } from 'yaml'
+
+export interface ApiObject {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly [field: string]: unknown
+}
+
+/** One change of a watch case. */
+export type Change = { readonly apply: ApiObject } | { readonly patch: ApiObject; readonly with: unknown } | { readonly delete: ApiObject }
+
+/** Objects as a folder of manifests; a change rewrites one file and renames it into place. */
+export class ManifestStore {
+  readonly folder = mkdtempSync(join(tmpdir(), 'conformance-objects-'))
+  readonly #files = new Map<string, ApiObject[]>()
+
+  constructor(source: string) {
+    for (const file of readdirSync(source).filter((name) => name.endsWith('.yaml')).sort()) {
+      this.#files.set(file, parseAllDocuments(readFileSync(join(source, file), 'utf8')).map((document) => document.toJS() as ApiObject | null).filter((object) => object !== null))
+      this.#write(file)
+    }
+  }
+
+  change(change: Change): void {
+    if ('apply' in change) this.#apply(change.apply)
+    else if ('patch' in change) this.#patch(change.patch, change.with)
+    else this.#delete(change.delete)
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  #apply(object: ApiObject): void {
+    const place = this.#find(object)
+    const file = place?.file ?? `watch-${object.kind}-${object.metadata.namespace ?? ''}-${object.metadata.name}.yaml`.toLowerCase().replaceAll('--', '-')
+    const objects = this.#files.get(file) ?? []
+    this.#files.set(file, place === undefined ? [...objects, object] : objects.with(place.at, object))
+    this.#write(file)
+  }
+
+  #patch(object: ApiObject, patch: unknown): void {
+    const { file, at } = this.#find(object)!
+    const objects = this.#files.get(file)!
+    this.#files.set(file, objects.with(at, mergePatch(objects[at], patch) as ApiObject))
+    this.#write(file)
+  }
+
+  /** A namespace takes what is in it along. */
+  #delete(object: ApiObject): void {
+    for (const [file, objects] of this.#files) {
+      const left = objects.filter((other) => keyOf(other) !== keyOf(object) && !(object.kind === 'Namespace' && other.metadata.namespace === object.metadata.name))
+      if (left.length === objects.length) continue
+      this.#files.set(file, left)
+      this.#write(file)
+    }
+  }
+
+  #find(object: ApiObject): { file: string; at: number } | undefined {
+    for (const [file, objects] of this.#files) {
+      const at = objects.findIndex((other) => keyOf(other) === keyOf(object))
+      if (at >= 0) return { file, at }
+    }
+    return undefined
+  }
+
+  #write(file: string): void {
+    const objects = this.#files.get(file)!
+    if (objects.length === 0) {
+      this.#files.delete(file)
+      rmSync(join(this.folder, file), { force: true })
+      return
+    }
+    const temporary = join(this.folder, `.${file}.tmp`)
+    writeFileSync(temporary, objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join('---\n'))
+    renameSync(temporary, join(this.folder, file))
+  }
+}
+
+/** RFC 7396. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch
+  const merged: Record<string, unknown> = typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete merged[key]
+    else merged[key] = mergePatch(merged[key], value)
+  }
+  return merged
+}
+
+function keyOf(object: ApiObject): string {
+  return `${object.kind} ${object.metadata.namespace ?? ''}/${object.metadata.name}`
+}
