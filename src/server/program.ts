@@ -46,6 +46,8 @@ export async function runProgram(program: Program): Promise<void> {
   }, world)
   const life = new Life(program, server, world)
   process.on('uncaughtException', (error) => life.crash(error))
+  // One that a killed predecessor left behind would say that we are ready.
+  if (program.pidfile !== undefined) rmSync(program.pidfile, { force: true })
   try {
     await program.prepare?.(world)
     await server.start()

@@ -1,0 +1,35 @@
+/** Bundles each program into one file, with the native addon beside it: what the images contain. `bundle.ts [FOLDER]`. */
+import { cpSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const folder = process.argv[2] ?? join(root, 'dist')
+
+/** Packages in CommonJS expect these names; the bundle is an ES module. */
+const BANNER = `import { createRequire as __createRequire } from 'node:module'
+import { fileURLToPath as __fileURLToPath } from 'node:url'
+const require = __createRequire(import.meta.url)
+const __filename = __fileURLToPath(import.meta.url)
+const __dirname = __fileURLToPath(new URL('.', import.meta.url))`
+
+rmSync(folder, { recursive: true, force: true })
+mkdirSync(folder, { recursive: true })
+for (const program of ['hearth-node', 'hearth-cluster']) {
+  await build({
+    entryPoints: [join(root, 'cmd', program, 'main.ts')],
+    outfile: join(folder, program, 'lib', `${program}.mjs`),
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    minifySyntax: true,
+    legalComments: 'none',
+    banner: { js: BANNER },
+    logLevel: 'warning',
+  })
+  // The addon's loader looks for prebuilds in the folder above its own.
+  if (program === 'hearth-node') cpSync(join(root, 'node_modules/netlink/prebuilds'), join(folder, program, 'prebuilds'), { recursive: true })
+}
+process.stdout.write(`${folder}\n`)

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { encodeMessage } from '../../src/wire/encode.ts'
+import { decodeMessage } from '../../src/wire/decode.ts'
+import { Message } from '../../src/wire/message.ts'
+import { exchange } from '../support/exchange.ts'
+import { freePort } from '../support/ports.ts'
+import { Program } from '../support/program.ts'
+
+const BUNDLE = fileURLToPath(new URL('../../hack/bundle.ts', import.meta.url))
+
+describe('the bundles that the images contain, started from a clean folder', { concurrency: false }, () => {
+  let folder: string
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'hearth-bundle-'))
+    execFileSync(process.execPath, [BUNDLE, join(folder, 'out')])
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  for (const name of ['hearth-cluster', 'hearth-node']) {
+    test(`${name} serves without the checkout`, async () => {
+      const home = join(folder, `${name}-home`)
+      cpSync(join(folder, 'out', name), join(home, 'app'), { recursive: true })
+      const port = await freePort()
+      writeFileSync(join(home, 'Corefile'), `.:${port} {\n bind 127.0.0.1\n hosts {\n  10.0.0.1 a.example\n }\n}\n`)
+      const args = name === 'hearth-node' ? `-localip 127.0.0.1 -setupinterface=false -setupiptables=false -metrics-listen-address= -basecorefile ${home}/none` : ''
+      const program = Program.start(`${process.execPath} ${home}/app/lib/${name}.mjs -conf ${home}/Corefile ${args}`, { cwd: home })
+      try {
+        const query = new Message()
+        query.questions = [{ name: 'a.example.', type: 1, class: 1 }]
+        let replies: readonly Buffer[] = []
+        for (const end = Date.now() + 10_000; replies.length === 0 && Date.now() < end;) {
+          assert.ok(!program.ended, program.output)
+          replies = (await exchange([encodeMessage(query)], { host: '127.0.0.1', port, waitMs: 300 })).replies
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+        assert.deepEqual([...decodeMessage(replies[0]!).answers[0]!.rdata], [10, 0, 0, 1])
+      } finally {
+        await program.stop()
+      }
+      assert.equal(program.child.exitCode, 0, program.output)
+    })
+  }
+})
