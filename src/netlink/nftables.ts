@@ -123,8 +123,8 @@ function commentData(comment: string): Buffer {
   return Buffer.concat([Buffer.of(0, text.length), text])
 }
 
-function readComment(data: Buffer | undefined): string {
-  for (let at = 0; data !== undefined && at + 2 <= data.length; at += 2 + data[at + 1]!) {
+function readComment(data: Buffer = Buffer.alloc(0)): string {
+  for (let at = 0; at + 2 <= data.length; at += 2 + data[at + 1]!) {
     if (data[at] === 0) return readText(data.subarray(at + 2, at + 2 + data[at + 1]!))
   }
   return ''

@@ -30,7 +30,7 @@ export function parseTemplate(text: string, functions: Functions): Template {
 type Node =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'output'; readonly pipe: Pipe }
-  | { readonly kind: 'branch'; readonly word: 'if' | 'with' | 'range'; readonly pipe: Pipe; readonly then: readonly Node[]; readonly otherwise: readonly Node[] }
+  | { readonly kind: 'branch'; readonly word: 'if' | 'with' | 'range'; readonly pipe: Pipe; readonly body: readonly Node[]; readonly otherwise: readonly Node[] }
 
 interface Pipe {
   /** `$x := …`, `$x = …`, or `$i, $x := …` in a range. */
@@ -118,11 +118,11 @@ class Parser {
 
   #branch(word: 'if' | 'with' | 'range', condition: string): Node {
     const pipe = new PipeParser(condition, this.#functions).whole()
-    const { nodes: then, end } = this.list(['else', 'end'])
-    if (end === 'end') return { kind: 'branch', word, pipe, then, otherwise: [] }
+    const { nodes: body, end } = this.list(['else', 'end'])
+    if (end === 'end') return { kind: 'branch', word, pipe, body, otherwise: [] }
     const chained = /^else\s+(if|with)\b(.*)$/s.exec(end)
-    if (chained !== null) return { kind: 'branch', word, pipe, then, otherwise: [this.#branch(chained[1] as 'if' | 'with', chained[2]!)] }
-    return { kind: 'branch', word, pipe, then, otherwise: this.list(['end']).nodes }
+    if (chained !== null) return { kind: 'branch', word, pipe, body, otherwise: [this.#branch(chained[1] as 'if' | 'with', chained[2]!)] }
+    return { kind: 'branch', word, pipe, body, otherwise: this.list(['end']).nodes }
   }
 }
 
@@ -232,7 +232,7 @@ function renderBranch(node: Node & { kind: 'branch' }, scope: Scope): string {
   if (node.word === 'range') return renderRange(node, scope)
   const value = evaluate(node.pipe, scope)
   if (!isTrue(value)) return render(node.otherwise, scope)
-  return render(node.then, node.word === 'with' ? { ...scope, dot: value } : scope)
+  return render(node.body, node.word === 'with' ? { ...scope, dot: value } : scope)
 }
 
 function renderRange(node: Node & { kind: 'branch' }, scope: Scope): string {
@@ -243,7 +243,7 @@ function renderRange(node: Node & { kind: 'branch' }, scope: Scope): string {
     if (scope.steps.left-- <= 0) throw new TemplateError(`range goes on for more than ${STEPS_LIMIT} elements`)
     const [first, second] = node.pipe.variables
     const bound = second !== undefined ? [{ name: first!, value: key }, { name: second, value: item }] : first !== undefined ? [{ name: first, value: item }] : []
-    return render(node.then, { ...scope, dot: item, variables: [...scope.variables, ...bound] })
+    return render(node.body, { ...scope, dot: item, variables: [...scope.variables, ...bound] })
   }).join('')
 }
 
