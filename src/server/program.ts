@@ -45,7 +45,8 @@ export async function runProgram(program: Program): Promise<void> {
     ...(program.leaving === undefined ? {} : { leaving: () => program.leaving!() }),
   }, world)
   const life = new Life(program, server, world)
-  process.on('uncaughtException', (error) => life.crash(error))
+  // Until sockets are open nothing else keeps the process alive while it waits, for an API server say.
+  setInterval(() => undefined, 2 ** 30)
   // One that a killed predecessor left behind would say that we are ready.
   if (program.pidfile !== undefined) rmSync(program.pidfile, { force: true })
   try {
@@ -54,7 +55,7 @@ export async function runProgram(program: Program): Promise<void> {
     banner(program, server)
     if (program.pidfile !== undefined) writeFileSync(program.pidfile, `${process.pid}\n`)
     await program.serving?.(world, server)
-    life.listen()
+    life.started()
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     await program.left?.()
@@ -67,24 +68,29 @@ class Life {
   readonly #program: Program
   readonly #server: Server
   readonly #world: SystemWorld
+  #started = false
   #stopping = false
 
+  /** From here on signals end the program in order, also while it still starts. */
   constructor(program: Program, server: Server, world: SystemWorld) {
     this.#program = program
     this.#server = server
     this.#world = world
-  }
-
-  listen(): void {
+    process.on('uncaughtException', (error) => this.#crash(error))
     process.on('SIGTERM', () => this.#stop('SIGTERM: Shutting down servers then terminating'))
     process.on('SIGINT', () => this.#stop('SIGINT: Shutting down'))
     process.on('SIGQUIT', () => this.#end(EXIT.OK))
+  }
+
+  /** From here on signals reload; those that came before do so now. */
+  started(): void {
+    this.#started = true
     for (const signal of ['SIGUSR1', 'SIGHUP'] as const) process.on(signal, () => this.#reload(signal))
     for (const signal of new Set(takeEarlySignals())) this.#reload(signal)
   }
 
   /** A bug that nobody caught: say so and die at once, so that whoever watches us acts. */
-  crash(error: Error): void {
+  #crash(error: Error): void {
     this.#world.log.fatal(`uncaught exception: ${error.stack ?? error.message}`)
     this.#end(EXIT.START)
   }
@@ -108,12 +114,12 @@ class Life {
   }
 
   async #finish(): Promise<void> {
-    await this.#server.drain()
+    if (this.#started) await this.#server.drain()
     const limit = setTimeout(() => {
       this.#world.log.error(`still not stopped after ${STOP_LIMIT_MS / 1000} s; ending now`)
       this.#end(EXIT.STOP)
     }, STOP_LIMIT_MS)
-    await this.#server.stop()
+    await (this.#started ? this.#server.stop() : this.#program.leaving?.())
     await this.#program.left?.()
     clearTimeout(limit)
   }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -46,4 +49,37 @@ describe('the bundles that the images contain, started from a clean folder', { c
       assert.equal(program.child.exitCode, 0, program.output)
     })
   }
+  test('hearth-cluster takes the credentials of a kubeconfig, from a command too', async () => {
+    const home = join(folder, 'kubeconfig-home')
+    cpSync(join(folder, 'out/hearth-cluster'), join(home, 'app'), { recursive: true })
+    const seen = new Set<string | undefined>()
+    const api = createServer((request, response) => {
+      seen.add(request.headers.authorization)
+      response.writeHead(403, { 'content-type': 'application/json' }).end('{"kind":"Status","message":"no"}')
+    }).listen(0, '127.0.0.1')
+    await once(api, 'listening')
+    writeFileSync(join(home, 'kubeconfig'), kubeconfig((api.address() as AddressInfo).port))
+    writeFileSync(join(home, 'Corefile'), `cluster.local:${await freePort()} {\n bind 127.0.0.1\n kubernetes {\n  kubeconfig ${home}/kubeconfig\n  startup_timeout 1s\n }\n}\n`)
+    const program = Program.start(`${process.execPath} ${home}/app/lib/hearth-cluster.mjs -conf ${home}/Corefile`, { cwd: home })
+    try {
+      for (const end = Date.now() + 10_000; seen.size === 0 && Date.now() < end;) await new Promise((resolve) => setTimeout(resolve, 20))
+      assert.deepEqual([...seen], ['Bearer from-a-command'], program.output)
+    } finally {
+      await program.stop()
+      api.closeAllConnections()
+      api.close()
+    }
+  })
 })
+
+function kubeconfig(port: number): string {
+  const credential = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token: 'from-a-command' } }
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'test',
+    clusters: [{ name: 'test', cluster: { server: `http://127.0.0.1:${port}` } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+    users: [{ name: 'test', user: { exec: { apiVersion: credential.apiVersion, command: 'echo', args: [JSON.stringify(credential)], interactiveMode: 'Never' } } }],
+  })
+}

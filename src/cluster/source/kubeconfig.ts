@@ -22,6 +22,8 @@ export async function connectionOf(choice: Exclude<SourceChoice, { kind: 'object
   } else {
     config.loadFromFile(choice.file)
     if (choice.context !== undefined) config.setCurrentContext(choice.context)
+    // A server without TLS has nothing to verify, which the package wants to be told; `kubectl proxy` is one.
+    config.clusters = config.clusters.map((cluster) => (cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster))
   }
   const cluster = config.getCurrentCluster()
   if (cluster === null) throw new Error(`kubeconfig: no cluster for the context ${config.getCurrentContext() || '(none)'}`)

@@ -9,6 +9,7 @@ const MAX_TTL = 3600
 const MAX_DENIAL_TTL = 1800
 const MIN_TTL = 5
 const CAPACITY = 10_000
+const MAX_CAPACITY = 100_000_000
 const FIVE_MINUTES_MS = 300_000
 
 /** Capacity and TTL bounds of one of the two stores. */
@@ -141,7 +142,12 @@ function readSizes([capacity, ttl, minTtl]: readonly Token[], place: Place): Siz
   if (longest !== undefined && longest <= 0) place.fail(`cache TTL can not be zero or negative: ${longest}`, ttl)
   const shortest = minTtl === undefined ? MIN_TTL : readInteger(minTtl, -Infinity, Number.MAX_SAFE_INTEGER, place)
   if (shortest < 0) place.fail(`cache min TTL can not be negative: ${shortest}`, minTtl)
-  return { capacity: readInteger(capacity!, 0, 100_000_000, place), maxTtl: longest, minTtl: shortest }
+  return { capacity: readCapacity(capacity!, place), maxTtl: longest, minTtl: shortest }
+}
+
+function readCapacity(token: Token, place: Place): number {
+  const capacity = readInteger(token, -Infinity, MAX_CAPACITY, place)
+  return capacity < 1 ? place.fail(`capacity must be at least 1, got ${token.text}`, token) : capacity
 }
 
 function readPrefetch([amount, window, percentage]: readonly Token[], place: Place): PrefetchOptions {

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { freePort } from '../../test/support/ports.ts'
+import { Program } from '../../test/support/program.ts'
+
+const CLUSTER = fileURLToPath(new URL('../../hack/hearth-cluster', import.meta.url))
+
+describe('a program from start to signal', () => {
+  let folder: string
+  before(() => { folder = mkdtempSync(join(tmpdir(), 'hearth-program-')) })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  const started: Program[] = []
+  afterEach(async () => {
+    for (const program of started.splice(0)) await program.stop()
+  })
+
+  async function start(name: string, corefile: string, args = ''): Promise<Program> {
+    const path = join(folder, name)
+    writeFileSync(path, corefile.replaceAll('PORT', String(await freePort())))
+    const program = Program.start(`${CLUSTER} -conf ${path} ${args}`)
+    started.push(program)
+    return program
+  }
+
+  async function prints(program: Program, text: RegExp): Promise<void> {
+    for (const end = Date.now() + 10_000; !text.test(program.output) && Date.now() < end;) await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.match(program.output, text)
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+    test(`${signal} ends it with status 0`, async () => {
+      const program = await start(signal, '.:PORT {\n bind 127.0.0.1\n whoami\n}\n')
+      await prints(program, / ready /)
+      program.child.kill(signal)
+      assert.equal(await program.exit(5000), 0, program.output)
+    })
+  }
+
+  test('SIGTERM while it still waits for an API server ends it with status 0', async () => {
+    const api = createServer(() => undefined).listen(0, '127.0.0.1')
+    await once(api, 'listening')
+    const program = await start('waiting', `cluster.local:PORT {\n bind 127.0.0.1\n kubernetes {\n  endpoint http://127.0.0.1:${(api.address() as AddressInfo).port}\n  startup_timeout 60s\n }\n}\n`)
+    try {
+      await prints(program, /watching/)
+      program.child.kill('SIGTERM')
+      assert.equal(await program.exit(5000), 0, program.output)
+      assert.doesNotMatch(program.output, /unsettled/)
+    } finally {
+      api.closeAllConnections()
+      api.close()
+    }
+  })
+
+  test('without an API server it waits as long as startup_timeout says, then serves', async () => {
+    const program = await start('absent', `cluster.local:PORT {\n bind 127.0.0.1\n kubernetes {\n  endpoint http://127.0.0.1:${await freePort()}\n  startup_timeout 300ms\n }\n}\n`)
+    await prints(program, / ready /)
+    await program.stop()
+    assert.equal(program.child.exitCode, 0)
+  })
+
+  test('a mistake in the Corefile ends it with status 1 and the place', async () => {
+    const program = await start('wrong', '.:PORT {\n cache {\n  success 0\n }\n}\n')
+    assert.equal(await program.exit(5000), 1)
+    assert.match(program.output, /wrong:3:\d+: cache: success: /)
+  })
+
+  test('the pid file exists while it serves', async () => {
+    const pidfile = join(folder, 'pid')
+    writeFileSync(pidfile, '1\n')
+    const program = await start('pids', '.:PORT {\n bind 127.0.0.1\n whoami\n}\n', `-pidfile ${pidfile}`)
+    await prints(program, / ready /)
+    assert.match(program.output, new RegExp(`pid ${readFileSync(pidfile, 'utf8').trim()}\\)`))
+    await program.stop()
+    assert.ok(!existsSync(pidfile))
+  })
+})
