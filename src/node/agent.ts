@@ -38,7 +38,8 @@ export class NodeAgent {
   #network: NodeNetwork | undefined
   #configuration: Configuration | undefined
   #errors: Family<Counter> | undefined
-  #timers: Timer[] = []
+  #checkTimer: Timer | undefined
+  #metricsTimer: Timer | undefined
   #metrics: HttpEndpoint | undefined
   #server: Server | undefined
   #world: SystemWorld | undefined
@@ -66,11 +67,12 @@ export class NodeAgent {
     this.#server = server
     await this.#network?.addRules()
     this.#configuration?.watch()
-    this.#timers.push(world.clock.every(this.#options.syncIntervalMs, () => void this.#network?.check()))
+    this.#checkTimer = world.clock.every(this.#options.syncIntervalMs, () => void this.#network?.check())
   }
 
   async leaving(): Promise<void> {
-    for (const timer of this.#timers) timer.cancel()
+    this.#checkTimer?.cancel()
+    this.#metricsTimer?.cancel()
     this.#configuration?.stop()
     if (!this.#options.skipTeardown) await this.#network?.removeRules()
   }
@@ -112,14 +114,14 @@ export class NodeAgent {
   #serveMetrics(world: SystemWorld): void {
     const { metricsAddress } = this.#options
     if (metricsAddress === '') return
-    world.http.serve(metricsAddress, '/metrics', async () => ({ status: 200, body: await world.metrics.expose(), type: 'text/plain; version=0.0.4; charset=utf-8' })).then(
-      (endpoint) => { this.#metrics = endpoint },
-      (error: unknown) => {
-        world.log.warning(`metrics at ${metricsAddress}: ${String(error)}; trying again in ${METRICS_RETRY_MS / 1000} s`)
-        this.#timers.push(world.clock.after(METRICS_RETRY_MS, () => this.#serveMetrics(world)))
-      },
-    )
+    const expose = async () => ({ status: 200, body: await world.metrics.expose(), type: 'text/plain; version=0.0.4; charset=utf-8' })
+    world.http.serve(metricsAddress, '/metrics', expose).then(this.#metricsOpened, (error: unknown) => {
+      world.log.warning(`metrics at ${metricsAddress}: ${String(error)}; trying again in ${METRICS_RETRY_MS / 1000} s`)
+      this.#metricsTimer = world.clock.after(METRICS_RETRY_MS, () => this.#serveMetrics(world))
+    })
   }
+
+  readonly #metricsOpened = (endpoint: HttpEndpoint): HttpEndpoint => (this.#metrics = endpoint)
 
   #failed(kind: SetupError): void {
     this.#errors?.with(kind).add()
