@@ -1,4 +1,5 @@
 import type { Directive, Key } from '../corefile/tree.ts'
+import type { Table } from '../corefile/options.ts'
 import type { Name } from '../wire/name.ts'
 import type { Env } from './env.ts'
 import type { Query } from './query.ts'
@@ -55,6 +56,8 @@ export interface Setup {
 export interface Plugin {
   /** Corefile directive = folder = metric subsystem = log prefix: one word for all four. */
   readonly name: string
+  /** The properties of its block, as the manual page lists them. */
+  readonly options?: Table
   /** Pure. Throws ConfigError, which knows file, line and column. */
   parse(directive: Directive, context: ParseContext): Setup
 }

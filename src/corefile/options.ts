@@ -97,9 +97,9 @@ export function onlyLine(lines: readonly Line[], directive: string): Line {
   return lines[0]!
 }
 
-/** The manual page's syntax of a table's rows, one line each. */
-export function formatSyntax(table: Table): string {
-  return Object.entries(table).map(([name, row]) => `    ${name}${row.form === '' ? '' : ` ${row.form}`}`).join('\n')
+/** The lines of the manual page's Options section: one property each. */
+export function formatOptions(table: Table): string[] {
+  return Object.entries(table).map(([name, row]) => `- \`${name}${row.form === '' ? '' : ` ${row.form}`}\`: ${row.help}`)
 }
 
 function unknownProperty(token: Token, directive: string, known: readonly string[]): ConfigError {

@@ -8,7 +8,7 @@ import { ask, difference, LOCAL, type Question, type Recorded } from './kubernet
 import { ManifestStore, type Change } from './object-store.ts'
 import type { Outcome } from './server.ts'
 import { missingDirectives } from './scope.ts'
-import { ZoneUpstream } from './zone-upstream.ts'
+import { ZoneUpstream } from '../support/zone-upstream.ts'
 
 const HERE = fileURLToPath(new URL('kubernetes/', import.meta.url))
 const READY_MS = 20_000
@@ -47,7 +47,7 @@ export async function judgeKubernetesFile(file: string, command: string): Promis
   const missing = missingDirectives(template)
   if (missing.length > 0) return spec.cases.map((each) => ({ id: each.id, verdict: 'out of scope', steps: 1, problems: [`needs ${missing.join(', ')}`] }))
   const store = new ManifestStore(join(HERE, 'objects'))
-  const upstream = await ZoneUpstream.open(join(HERE, 'upstream.zone'))
+  const upstream = await ZoneUpstream.open(readFileSync(join(HERE, 'upstream.zone'), 'utf8'))
   const folder = mkdtempSync(join(tmpdir(), 'conformance-'))
   const port = await freePort()
   const conf = join(folder, 'Corefile')

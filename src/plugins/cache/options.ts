@@ -67,17 +67,17 @@ const DEFAULT_SIZES: Sizes = { capacity: CAPACITY, maxTtl: undefined, minTtl: MI
 const NO_ZONES: { success: readonly Name[]; denial: readonly Name[] } = { success: [], denial: [] }
 
 export const CACHE_TABLE = {
-  success: row({ min: 1, max: 3, form: 'CAPACITY [TTL [MINTTL]]', help: 'store of answers: entries, longest and shortest time in seconds', initial: DEFAULT_SIZES, read: readSizes }),
-  denial: row({ min: 1, max: 3, form: 'CAPACITY [TTL [MINTTL]]', help: 'store of denials: entries, longest and shortest time in seconds', initial: DEFAULT_SIZES, read: readSizes }),
+  success: row({ min: 1, max: 3, form: 'CAPACITY [TTL [MINTTL]]', help: 'store of answers: entries (default 10000), longest (3600) and shortest (5) time to keep them, in seconds', initial: DEFAULT_SIZES, read: readSizes }),
+  denial: row({ min: 1, max: 3, form: 'CAPACITY [TTL [MINTTL]]', help: 'store of denials: entries (default 10000), longest (1800) and shortest (5) time to keep them, in seconds', initial: DEFAULT_SIZES, read: readSizes }),
   prefetch: row<PrefetchOptions>({
     min: 1, max: 3, form: 'AMOUNT [DURATION [PERCENTAGE%]]',
-    help: 'refresh names asked AMOUNT times, with pauses below DURATION, when PERCENTAGE of their TTL is left',
+    help: 'refresh a name that was asked AMOUNT times with no pause of DURATION (default 1m) when PERCENTAGE (10%) of its TTL is left',
     initial: { amount: 0, windowMs: 60_000, percentage: 10 },
     read: readPrefetch,
   }),
   serve_stale: row<StaleOptions>({
     min: 0, max: 5, form: '[DURATION [immediate [TTL [RECHECK]] | verify [TIMEOUT [TTL [RECHECK]]]]]',
-    help: 'answer from expired entries, for DURATION (1h) after their end, while upstreams fail',
+    help: 'answer from expired entries, for DURATION (default 1h) after their end: at once and refresh behind (immediate, the default), or only if asking fails or takes longer than TIMEOUT (verify); with TTL (0), and no new refresh for RECHECK after a failed one',
     initial: NO_STALE,
     read: readStale,
   }),
@@ -86,7 +86,7 @@ export const CACHE_TABLE = {
     read: ([arg], place) => arg!.text.toLowerCase() === 'prefer_positive' || place.fail(`invalid serve_stale_policy: ${arg!.text}`, arg),
   }),
   servfail: row({
-    form: 'DURATION', help: 'how long SERVFAIL is kept, at most 5m; 0 for not at all', initial: MIN_TTL,
+    form: 'DURATION', help: 'how long SERVFAIL is kept, at most 5m; 0 for not at all (default 5s)', initial: MIN_TTL,
     read: ([arg], place) => {
       const ms = readDuration(arg!, 0, Infinity, place)
       if (ms > FIVE_MINUTES_MS) place.fail('caching SERVFAIL responses over 5 minutes is not permitted', arg)

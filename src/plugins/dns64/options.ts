@@ -12,7 +12,7 @@ export interface Dns64Options {
 }
 
 export const DNS64_TABLE = {
-  prefix: row({ form: 'PREFIX', help: 'where to put IPv4 addresses; its length is 32, 40, 48, 56, 64 or 96', initial: WELL_KNOWN, read: ([arg], place) => readPrefix(arg!, place) }),
+  prefix: row({ form: 'PREFIX', help: 'where to put IPv4 addresses; its length is a multiple of 8 from 32 to 96 (default 64:ff9b::/96)', initial: WELL_KNOWN, read: ([arg], place) => readPrefix(arg!, place) }),
   translate_all: flag({ help: 'translate even names that have AAAA records' }),
   allow_ipv4: flag({ help: 'translate for clients that ask over IPv4 too' }),
 }

@@ -29,7 +29,7 @@ export const ERRORS_TABLE = {
     min: 2,
     max: 4,
     form: 'DURATION REGEXP [LEVEL] [show_first]',
-    help: 'count errors that match and log one line per DURATION',
+    help: 'count errors that match REGEXP and log one line per DURATION, at LEVEL (default error), and with show_first the first one too',
     initial: [],
     read: (args, place, before) => [...before, readConsolidation(args, place)],
   }),

@@ -62,19 +62,19 @@ export const FORWARD_TABLE = {
   }),
   force_tcp: flag({ help: 'ask over TCP even when the client came over UDP' }),
   prefer_udp: flag({ help: 'ask over UDP first even when the client came over TCP; over TCP if the answer is truncated' }),
-  expire: duration({ initial: DEFAULT_EXPIRE_MS, help: 'close connections that were idle for so long' }),
-  max_age: duration({ initial: 0, help: 'use no connection longer than this; 0 for no limit' }),
-  max_idle_conns: integer({ min: 0, initial: 0, help: 'idle connections kept per upstream; 0 for no limit' }),
+  expire: duration({ initial: DEFAULT_EXPIRE_MS, help: 'close connections that were idle for so long (default 10s)' }),
+  max_age: duration({ initial: 0, help: 'use no connection longer than this; 0 for no limit (default 0s)' }),
+  max_idle_conns: integer({ min: 0, initial: 0, help: 'idle connections kept per upstream; 0 for no limit (default 0)' }),
   read_timeout: row({
     form: 'DURATION',
-    help: 'how long to wait for an answer per attempt',
+    help: 'how long to wait for an answer per attempt (default 2s)',
     initial: 2000,
     read: ([arg], place) => {
       const ms = readDuration(arg!, -Infinity, Infinity, place)
       return ms > 0 ? ms : place.fail(`read_timeout must be positive: ${formatDuration(ms)}`, arg)
     },
   }),
-  max_fails: integer({ min: 0, max: 0xffffffff, initial: 2, help: 'failed health checks before an upstream counts as down; 0 for never' }),
+  max_fails: integer({ min: 0, max: 0xffffffff, initial: 2, help: 'failed health checks before an upstream counts as down; 0 for never (default 2)' }),
   max_connect_attempts: row<number | undefined>({
     form: 'N',
     help: 'attempts per query (default: two per upstream); 0 for as many as fit into 5 s',
@@ -85,12 +85,12 @@ export const FORWARD_TABLE = {
     min: 1,
     max: 4,
     form: 'DURATION [no_rec] [domain NAME]',
-    help: 'how often to probe an upstream that failed, without recursion desired, for another name than the root',
+    help: 'how often to probe an upstream that failed (default 500ms), without the RD flag, for another name than the root',
     initial: { intervalMs: 500, recursionDesired: true, domain: '.' },
     read: readHealthCheck,
   }),
-  policy: oneOf(POLICIES, { initial: 'random', help: 'in which order to try upstreams', unknown: (word) => `unknown policy '${word}'` }),
-  max_concurrent: integer({ min: 0, initial: 0, help: 'queries under way at once, more are refused; 0 for no limit' }),
+  policy: oneOf(POLICIES, { initial: 'random', help: 'in which order to try upstreams (default random)', unknown: (word) => `unknown policy '${word}'` }),
+  max_concurrent: integer({ min: 0, initial: 0, help: 'queries under way at once, more are refused; 0 for no limit (default 0)' }),
   next: row<ReadonlySet<number>>({
     min: 1, max: Infinity, form: 'RCODE...', help: 'answers that make the next forward of the block try', initial: new Set(),
     read: (args, place, before) => new Set([...before, ...readRcodes(args, place)]),

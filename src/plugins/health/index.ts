@@ -10,8 +10,8 @@ const DEFAULT_ADDRESS = ':8080'
 const PROBE_EVERY_MS = 1000
 const PROBE_TIMEOUT_MS = 3000
 
-export const HEALTH_TABLE = {
-  lameduck: duration({ initial: 0, help: 'how long to go on serving after the order to stop, with /health still OK' }),
+const HEALTH_TABLE = {
+  lameduck: duration({ initial: 0, help: 'how long to go on serving after the order to stop, with /health still OK (default 0s)' }),
 }
 
 interface HealthOptions {
@@ -21,6 +21,7 @@ interface HealthOptions {
 
 export const healthPlugin: Plugin = {
   name: 'health',
+  options: HEALTH_TABLE,
   parse(directive) {
     const line = onlyLine(directive.lines, 'health')
     const place = placeOf('health', line.token)

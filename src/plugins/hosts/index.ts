@@ -1,9 +1,10 @@
 import type { Plugin } from '../../core/plugin.ts'
 import { Hosts } from './hosts.ts'
-import { parseHosts } from './options.ts'
+import { HOSTS_TABLE, parseHosts } from './options.ts'
 
 export const hostsPlugin: Plugin = {
   name: 'hosts',
+  options: HOSTS_TABLE,
   parse(directive, context) {
     const options = parseHosts(directive, context.zones)
     return { build: (env) => new Hosts(env, options) }

@@ -22,7 +22,7 @@ export interface HostsOptions {
 export const HOSTS_TABLE = {
   ttl: row({
     form: 'SECONDS',
-    help: 'TTL of the answers, 1 to 65535',
+    help: 'TTL of the answers, 1 to 65535 (default 3600)',
     initial: 3600,
     read: ([arg], place) => {
       if (!/^-?\d+$/.test(arg!.text)) place.fail(`ttl needs a number of second, got "${arg!.text}"`, arg)
@@ -33,7 +33,7 @@ export const HOSTS_TABLE = {
   no_reverse: flag({ help: 'make no PTR records' }),
   reload: row({
     form: 'DURATION',
-    help: 'how often to look whether the file has changed; 0 for never',
+    help: 'how often to look whether the file has changed; 0 for never (default 5s)',
     initial: 5000,
     read: ([arg], place) => {
       const ms = parseDuration(arg!.text)

@@ -47,12 +47,12 @@ export const KUBERNETES_TABLE = {
   labels: selector('SELECTOR', 'serve only objects with these labels'),
   pods: oneOf(['disabled', 'insecure', 'verified'] as const, {
     initial: 'disabled',
-    help: 'names such as 10-0-0-1.NAMESPACE.pod: none, all that are addresses, or those of pods that exist',
+    help: 'names such as 10-0-0-1.NAMESPACE.pod: none (default), all that are addresses, or those of pods that exist',
     unknown: (word) => `wrong value for pods: ${word},  must be one of: disabled, verified, insecure`,
   }),
   endpoint_pod_names: flag({ help: 'name endpoints after their pods' }),
   ttl: row({
-    form: 'SECONDS', help: 'TTL of answers, 0 to 3600', initial: 5,
+    form: 'SECONDS', help: 'TTL of answers, 0 to 3600 (default 5)', initial: 5,
     read: ([arg], place) => {
       const ttl = readInteger(arg!, -Infinity, Infinity, place)
       return ttl < 0 || ttl > 3600 ? place.fail(`ttl must be in range [0, 3600]: ${ttl}`, arg) : ttl
@@ -66,7 +66,7 @@ export const KUBERNETES_TABLE = {
   }),
   multicluster: row({ min: 0, max: Infinity, form: '[ZONES...]', help: 'not supported yet', initial: false, read: (_args, place) => place.fail('multicluster zones are not supported yet; remove the option') }),
   zonal: flag({ help: 'names such as ZONE.pin._zone.SERVICE.NAMESPACE.svc for endpoints of a topology zone' }),
-  startup_timeout: duration({ initial: 5000, help: 'how long to wait for the first objects before serving without them' }),
+  startup_timeout: duration({ initial: 5000, help: 'how long to wait for the first objects before serving without them (default 5s)' }),
 }
 
 /** Throws ConfigError. */

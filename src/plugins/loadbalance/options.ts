@@ -10,14 +10,14 @@ export type LoadBalanceOptions =
 
 export const PREFER_TABLE = {
   prefer: row<readonly Prefix[]>({
-    min: 1, max: Infinity, form: 'CIDR...', help: 'addresses in the first CIDR come first, then those in the second …', initial: [],
+    min: 1, max: Infinity, form: 'CIDR...', help: 'round_robin: addresses in the first CIDR come first, then those in the second, then the rest', initial: [],
     read: (args, place, before) => [...before, ...args.map((arg) => parsePrefix(arg.text) ?? place.fail(`invalid CIDR '${arg.text}'`, arg))],
   }),
 }
 
 export const WEIGHTED_TABLE = {
   reload: row({
-    form: 'DURATION', help: 'how often to look whether the file of weights has changed; 0 for never', initial: RELOAD_MS,
+    form: 'DURATION', help: 'weighted: how often to look whether the file of weights has changed; 0 for never (default 30s)', initial: RELOAD_MS,
     read: ([arg], place) => readDuration(arg!, 0, Infinity, place),
   }),
 }

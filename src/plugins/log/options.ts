@@ -19,7 +19,7 @@ export const LOG_TABLE = {
     min: 1,
     max: Infinity,
     form: 'CLASS...',
-    help: 'which answers to log: all, success, denial, error',
+    help: 'which answers to log: all (default), success, denial, error',
     initial: [],
     read: (args, place, before) => [...before, ...args.map((arg) => CLASSES.find((known) => known === arg.text) ?? place.fail(`invalid Class: ${arg.text}`, arg))],
   }),

@@ -14,7 +14,7 @@ const DEFAULT_ADDRESS = 'localhost:9153'
 /** What the text format of Prometheus is served as. */
 const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8'
 
-export const PROMETHEUS_TABLE = {
+const PROMETHEUS_TABLE = {
   runtime_metrics: flag({ help: 'taken for compatibility: the metrics of Node\'s runtime are always exported' }),
   tls: row({
     form: 'FILE',
@@ -26,6 +26,7 @@ export const PROMETHEUS_TABLE = {
 
 export const prometheusPlugin: Plugin = {
   name: 'prometheus',
+  options: PROMETHEUS_TABLE,
   parse(directive, context) {
     const line = onlyLine(directive.lines, 'prometheus')
     checkCount(line.args, 0, 1, placeOf('prometheus', line.token))

@@ -5,10 +5,10 @@ import type { Plugin, Stage } from '../../core/plugin.ts'
 
 const DEFAULT_ADDRESS = ':8181'
 
-export const READY_TABLE = {
+const READY_TABLE = {
   monitor: oneOf(['until-ready', 'continuously'] as const, {
     initial: 'until-ready',
-    help: 'whether a plugin that was ready once is asked again',
+    help: 'whether a plugin that was ready once is asked again (default until-ready: it is not)',
     unknown: (word) => `monitor type '${word}' not supported`,
   }),
 }
@@ -21,6 +21,7 @@ interface Board {
 
 export const readyPlugin: Plugin = {
   name: 'ready',
+  options: READY_TABLE,
   parse(directive) {
     const line = onlyLine(directive.lines, 'ready')
     const place = placeOf('ready', line.token)

@@ -44,7 +44,7 @@ export const TEMPLATE_TABLE = {
   additional: records('template of a record of the additional section'),
   authority: records('template of a record of the authority section'),
   rcode: row<number>({
-    form: 'CODE', help: 'rcode of the reply', initial: RCODE.NOERROR,
+    form: 'CODE', help: 'rcode of the reply (default NOERROR)', initial: RCODE.NOERROR,
     read: ([arg], place) => (/^[A-Z]+$/.test(arg!.text) ? parseRcode(arg!.text) : undefined) ?? place.fail(`unknown rcode ${arg!.text}`, arg),
   }),
   ederror: row<{ code: number; text: string } | undefined>({

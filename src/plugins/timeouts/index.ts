@@ -8,13 +8,13 @@ const MIN_MS = 1000
 const MAX_MS = 24 * 3_600_000
 
 const defaults = DEFAULT_SETTINGS.timeouts
-export const TIMEOUTS_TABLE = {
-  read: timeout('first message on a TCP connection', defaults.readMs),
-  write: timeout('sending a reply to a client that does not read', defaults.writeMs),
-  idle: timeout('between messages on a TCP connection', defaults.idleMs),
+const TIMEOUTS_TABLE = {
+  read: timeout('how long to wait for the first message on a TCP connection (default 3s)', defaults.readMs),
+  write: timeout('how long a client may take to read a reply (default 5s)', defaults.writeMs),
+  idle: timeout('how long a TCP connection may be without messages (default 10s)', defaults.idleMs),
   maxtcpqueries: row({
     form: 'N',
-    help: 'queries on one TCP connection before it is closed; -1 for no limit',
+    help: 'queries on one TCP connection before it is closed; -1 for no limit (default -1)',
     initial: defaults.maxTcpQueries,
     read: ([arg], place) => {
       const value = readInteger(arg!, -1, Number.MAX_SAFE_INTEGER, place)
@@ -25,6 +25,7 @@ export const TIMEOUTS_TABLE = {
 
 export const timeoutsPlugin: Plugin = {
   name: 'timeouts',
+  options: TIMEOUTS_TABLE,
   parse(directive) {
     const line = onlyLine(directive.lines, 'timeouts')
     const place: Place = placeOf('timeouts', line.token)

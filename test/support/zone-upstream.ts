@@ -1,5 +1,4 @@
 import { createSocket, type Socket } from 'node:dgram'
-import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { parseRcode, typeName } from '../../src/wire/codes.ts'
 import { decodeMessage } from '../../src/wire/decode.ts'
@@ -8,22 +7,29 @@ import { FrameReader } from '../../src/wire/frames.ts'
 import { Message, type ResourceRecord } from '../../src/wire/message.ts'
 import { targetOf } from '../../src/wire/rdata.ts'
 import { parseRecord } from '../../src/wire/record.ts'
-import { freePort } from '../support/ports.ts'
-import { nameText } from './reply.ts'
+import { nameText } from '../conformance/reply.ts'
+import { freePort } from './ports.ts'
 
-/** The recordings' upstream: answers from a list of records, NXDOMAIN for everything else. */
+/**
+ * An upstream on a loopback port: answers from a list of records, NXDOMAIN for everything else. Lines are `NAME TTL TYPE RDATA`
+ * or `NAME RCODE CODE`; `#` begins a comment.
+ */
 export class ZoneUpstream {
   readonly port: number
+  /** When set, every question gets this rcode. */
+  failing: number | undefined
+  /** Questions that came, as `name type protocol`. */
+  readonly asked: string[] = []
   readonly #records = new Map<string, ResourceRecord[]>()
   readonly #rcodes = new Map<string, number>()
   readonly #udp: Socket
   readonly #tcp: Server
 
-  private constructor(path: string, port: number, udp: Socket, tcp: Server) {
+  private constructor(zone: string, port: number, udp: Socket, tcp: Server) {
     this.port = port
     this.#udp = udp
     this.#tcp = tcp
-    for (const line of readFileSync(path, 'utf8').split('\n')) this.#read(line.replace(/#.*/, '').trim())
+    for (const line of zone.split('\n')) this.#read(line.replace(/#.*/, '').trim())
     udp.on('message', (packet, peer) => udp.send(this.#answer(packet, true), peer.port, peer.address))
     tcp.on('connection', (socket) => {
       const frames = new FrameReader()
@@ -38,7 +44,7 @@ export class ZoneUpstream {
     })
   }
 
-  static async open(path: string): Promise<ZoneUpstream> {
+  static async open(zone: string): Promise<ZoneUpstream> {
     const port = await freePort()
     const udp = createSocket('udp4')
     await new Promise<void>((resolve) => {
@@ -48,7 +54,7 @@ export class ZoneUpstream {
     await new Promise<void>((resolve) => {
       tcp.listen(port, '127.0.0.1', resolve)
     })
-    return new ZoneUpstream(path, port, udp, tcp)
+    return new ZoneUpstream(zone, port, udp, tcp)
   }
 
   close(): void {
@@ -71,7 +77,8 @@ export class ZoneUpstream {
     Object.assign(reply, { id: query.id, qr: true, opcode: query.opcode, rd: query.rd, ra: true, questions: query.questions })
     if (query.edns !== undefined) reply.edns = { udpSize: 1232, version: 0, do: query.edns.do, z: 0, options: [] }
     const name = nameText(question.name).toLowerCase()
-    const rcode = this.#rcodes.get(name)
+    this.asked.push(`${name} ${typeName(question.type)} ${udp ? 'udp' : 'tcp'}`)
+    const rcode = this.failing ?? this.#rcodes.get(name)
     if (rcode === undefined) this.#walk(reply, name)
     else reply.rcode = rcode
     const bytes = encodeMessage(reply)
