@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { ApiStore } from './api-store.ts'
 import { OUR_COMMAND } from './command.ts'
 import { judgeKubernetesFile, kubernetesFiles } from './kubernetes.ts'
+import { ManifestStore } from './object-store.ts'
 import { inParallel } from './parallel.ts'
 import { judgeServerCase, serverGroups, type Outcome } from './server.ts'
 
@@ -18,7 +20,8 @@ describe('recorded answers of CoreDNS 1.14.7', { concurrency: false }, () => {
     })
   }
   for (const file of kubernetesFiles()) {
-    test(`kubernetes/${file} from manifests`, async () => judge(await judgeKubernetesFile(file, OUR_COMMAND)))
+    test(`kubernetes/${file} from manifests`, async () => judge(await judgeKubernetesFile(file, OUR_COMMAND, (objects) => Promise.resolve(new ManifestStore(objects)))))
+    test(`kubernetes/${file} from an API server's stand-in`, async () => judge(await judgeKubernetesFile(file, OUR_COMMAND, ApiStore.standIn)))
   }
   after(() => {
     const count = (verdict: Outcome['verdict']) => outcomes.filter((outcome) => outcome.verdict === verdict).length

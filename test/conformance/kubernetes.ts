@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../support/ports.ts'
 import { Program } from '../support/program.ts'
 import { ask, difference, LOCAL, type Question, type Recorded } from './kubernetes-reply.ts'
-import { ManifestStore, type Change } from './object-store.ts'
+import { readObjects, type Change, type ObjectStore } from './object-store.ts'
 import type { Outcome } from './server.ts'
 import { missingDirectives } from './scope.ts'
 import { ZoneUpstream } from '../support/zone-upstream.ts'
@@ -40,18 +40,21 @@ export function kubernetesFiles(): string[] {
   return globSync(join(HERE, 'cases/*.json')).map((path) => basename(path, '.json')).sort()
 }
 
-/** Plays one file of cases against our program on a folder of manifests; one outcome a case. */
-export async function judgeKubernetesFile(file: string, command: string): Promise<Outcome[]> {
+/** Makes a store that holds the objects given. */
+export type OpenStore = (objects: ReturnType<typeof readObjects>) => Promise<ObjectStore>
+
+/** Plays one file of cases against our program with its objects in a store of its own; one outcome a case. */
+export async function judgeKubernetesFile(file: string, command: string, openStore: OpenStore): Promise<Outcome[]> {
   const spec = JSON.parse(readFileSync(join(HERE, 'cases', `${file}.json`), 'utf8')) as CaseFile
   const template = readFileSync(join(HERE, 'corefiles', `${spec.corefile}.Corefile`), 'utf8')
   const missing = missingDirectives(template)
   if (missing.length > 0) return spec.cases.map((each) => ({ id: each.id, verdict: 'out of scope', steps: 1, problems: [`needs ${missing.join(', ')}`] }))
-  const store = new ManifestStore(join(HERE, 'objects'))
+  const store = await openStore(readObjects(join(HERE, 'objects')))
   const upstream = await ZoneUpstream.open(readFileSync(join(HERE, 'upstream.zone'), 'utf8'))
   const folder = mkdtempSync(join(tmpdir(), 'conformance-'))
   const port = await freePort()
   const conf = join(folder, 'Corefile')
-  writeFileSync(conf, template.replaceAll('kubeconfig {kubeconfig}', 'objects {objects}').replaceAll('{objects}', store.folder).replaceAll('{port}', String(port)).replaceAll('{up}', `127.0.0.1:${upstream.port}`))
+  writeFileSync(conf, template.replaceAll('kubeconfig {kubeconfig}', store.option).replaceAll('{port}', String(port)).replaceAll('{up}', `127.0.0.1:${upstream.port}`))
   const program = Program.start(command.replace('{conf}', conf).replace('{port}', String(port)))
   try {
     await awaitReady(spec, port, program)
@@ -61,12 +64,12 @@ export async function judgeKubernetesFile(file: string, command: string): Promis
   } finally {
     await program.stop()
     upstream.close()
-    store.close()
+    await store.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-async function judgeCase(each: Case, port: number, store: ManifestStore, slack: number): Promise<Outcome> {
+async function judgeCase(each: Case, port: number, store: ObjectStore, slack: number): Promise<Outcome> {
   const problems = each.steps === undefined ? await answerProblems(each.q!, each.expect!, port, slack) : await watchProblems(each, port, store, slack)
   return { id: each.id, verdict: problems.length === 0 ? 'agrees' : 'differs', steps: 1, problems }
 }
@@ -79,12 +82,12 @@ async function answerProblems(question: Question, expected: Recorded, port: numb
   return part === undefined ? [] : [describe(part, question, expected, got)]
 }
 
-async function watchProblems(each: Case, port: number, store: ManifestStore, slack: number): Promise<string[]> {
+async function watchProblems(each: Case, port: number, store: ObjectStore, slack: number): Promise<string[]> {
   const problems: string[] = []
   for (const step of each.steps!) {
     // Asked before the change as well, as it was when recorded: what a cache holds then is part of the case.
     for (const poll of step.poll) await ask(poll.q, port)
-    for (const change of step.do) store.change(localized(change))
+    for (const change of step.do) await store.change(localized(change))
     for (const poll of step.poll) {
       if (poll.same === true) await sleep(700)
       let got = await ask(poll.q, port, 1000)
@@ -96,7 +99,7 @@ async function watchProblems(each: Case, port: number, store: ManifestStore, sla
       if (part !== undefined) problems.push(describe(part, poll.q, poll.expect, got))
     }
   }
-  for (const change of each.cleanup ?? []) store.change(localized(change))
+  for (const change of each.cleanup ?? []) await store.change(localized(change))
   await sleep(300)
   return problems
 }

@@ -2,36 +2,45 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
-
-export interface ApiObject {
-  readonly kind: string
-  readonly metadata: { readonly name: string; readonly namespace?: string }
-  readonly [field: string]: unknown
-}
+import { mergePatch, type ApiObject } from '../support/api-server/objects.ts'
 
 /** One change of a watch case. */
 export type Change = { readonly apply: ApiObject } | { readonly patch: ApiObject; readonly with: unknown } | { readonly delete: ApiObject }
 
-/** Objects as a folder of manifests; a change rewrites one file and renames it into place. */
-export class ManifestStore {
-  readonly folder = mkdtempSync(join(tmpdir(), 'conformance-objects-'))
-  readonly #files = new Map<string, ApiObject[]>()
+/** Where the recordings' objects live while they are replayed. */
+export interface ObjectStore {
+  /** What the `kubernetes` directive says to read them. */
+  readonly option: string
+  change(change: Change): Promise<void>
+  close(): Promise<void>
+}
 
-  constructor(source: string) {
-    for (const file of readdirSync(source).filter((name) => name.endsWith('.yaml')).sort()) {
-      this.#files.set(file, parseAllDocuments(readFileSync(join(source, file), 'utf8')).map((document) => document.toJS() as ApiObject | null).filter((object) => object !== null))
-      this.#write(file)
-    }
+export function readObjects(folder: string): Map<string, ApiObject[]> {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.yaml')).sort()
+  return new Map(files.map((file) => [file, parseAllDocuments(readFileSync(join(folder, file), 'utf8')).map((document) => document.toJS() as ApiObject | null).filter((object) => object !== null)]))
+}
+
+/** Objects as a folder of manifests; a change rewrites one file and renames it into place. */
+export class ManifestStore implements ObjectStore {
+  readonly folder = mkdtempSync(join(tmpdir(), 'conformance-objects-'))
+  readonly option = `objects ${this.folder}`
+  readonly #files: Map<string, ApiObject[]>
+
+  constructor(objects: Map<string, ApiObject[]>) {
+    this.#files = objects
+    for (const file of objects.keys()) this.#write(file)
   }
 
-  change(change: Change): void {
+  change(change: Change): Promise<void> {
     if ('apply' in change) this.#apply(change.apply)
     else if ('patch' in change) this.#patch(change.patch, change.with)
     else this.#delete(change.delete)
+    return Promise.resolve()
   }
 
-  close(): void {
+  close(): Promise<void> {
     rmSync(this.folder, { recursive: true, force: true })
+    return Promise.resolve()
   }
 
   #apply(object: ApiObject): void {
@@ -78,17 +87,6 @@ export class ManifestStore {
     writeFileSync(temporary, objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join('---\n'))
     renameSync(temporary, join(this.folder, file))
   }
-}
-
-/** RFC 7396. */
-function mergePatch(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch
-  const merged: Record<string, unknown> = typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {}
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete merged[key]
-    else merged[key] = mergePatch(merged[key], value)
-  }
-  return merged
 }
 
 function keyOf(object: ApiObject): string {

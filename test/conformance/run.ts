@@ -1,21 +1,39 @@
 /**
- * Replays the recorded answers of CoreDNS against a program and prints how many agree:
- *   node test/conformance/run.ts [--server "COMMAND {conf} {port}"] [--only TEXT] [--jobs N] [--kubernetes] [--apiserver BINARY]
+ * Replays the recorded answers of CoreDNS against a program and prints how many agree; see hack/conformance.sh.
+ *   node test/conformance/run.ts [--server "COMMAND {conf} {port}"] [--only TEXT] [--jobs N] [--apiserver BINARY]
  */
 import { parseArgs } from 'node:util'
-import { judgeServerCase, serverGroups, type Outcome } from './server.ts'
+import { ApiStore } from './api-store.ts'
 import { OUR_COMMAND } from './command.ts'
+import { judgeKubernetesFile, kubernetesFiles, type OpenStore } from './kubernetes.ts'
+import { ManifestStore } from './object-store.ts'
 import { inParallel } from './parallel.ts'
+import { judgeServerCase, serverGroups, type Outcome } from './server.ts'
 
-const { values } = parseArgs({ options: { server: { type: 'string', default: OUR_COMMAND }, only: { type: 'string', default: '' }, jobs: { type: 'string', default: '3' } } })
+const { values } = parseArgs({ options: { server: { type: 'string', default: OUR_COMMAND }, only: { type: 'string', default: '' }, jobs: { type: 'string', default: '3' }, apiserver: { type: 'string', default: '' } } })
+const stores: readonly (readonly [string, OpenStore])[] = values.apiserver === ''
+  ? [['manifests', (objects) => Promise.resolve(new ManifestStore(objects))], ['stand-in', ApiStore.standIn]]
+  : [['API server', (objects) => ApiStore.real(values.apiserver, objects)]]
 
-const work = [...serverGroups()].flatMap(([group, cases]) => cases.map((spec) => ({ group, spec }))).filter(({ group, spec }) => `${group}/${spec.name}`.includes(values.only))
-const outcomes: Outcome[] = []
-await inParallel(work, Number(values.jobs), async ({ group, spec }) => {
-  const outcome = await judgeServerCase(group, spec, values.server)
-  outcomes.push(outcome)
-  for (const problem of outcome.verdict === 'differs' ? outcome.problems : []) process.stdout.write(`${outcome.id} ${problem}\n`)
-})
-const count = (verdict: Outcome['verdict']) => outcomes.filter((outcome) => outcome.verdict === verdict).length
-process.stdout.write(`${count('agrees')} agree, ${count('deviates')} deviate on purpose, ${count('differs')} differ, ${count('out of scope')} out of scope (${outcomes.length} cases)\n`)
-process.exit(count('differs') === 0 ? 0 : 1)
+let status = 0
+const servers: Outcome[] = []
+const cases = [...serverGroups()].flatMap(([group, specs]) => specs.map((spec) => ({ group, spec }))).filter(({ group, spec }) => `${group}/${spec.name}`.includes(values.only))
+if (values.apiserver === '') {
+  await inParallel(cases, Number(values.jobs), async ({ group, spec }) => { servers.push(await judgeServerCase(group, spec, values.server)) })
+  report('server', servers)
+}
+for (const [name, open] of stores) {
+  const outcomes: Outcome[] = []
+  const files = kubernetesFiles().filter((file) => file.includes(values.only))
+  await inParallel(files, Number(values.jobs), async (file) => { outcomes.push(...await judgeKubernetesFile(file, values.server, open)) })
+  report(`kubernetes from ${name}`, outcomes)
+}
+process.exit(status)
+
+function report(title: string, outcomes: readonly Outcome[]): void {
+  if (outcomes.length === 0) return
+  for (const { id, verdict, problems } of outcomes) for (const problem of verdict === 'differs' ? problems : []) process.stdout.write(`${id} ${problem}\n`)
+  const count = (verdict: Outcome['verdict']) => outcomes.filter((outcome) => outcome.verdict === verdict).length
+  process.stdout.write(`${title}: ${count('agrees')} agree, ${count('deviates')} deviate on purpose, ${count('differs')} differ, ${count('out of scope')} need directives that we do not have\n`)
+  if (count('differs') > 0) status = 1
+}
