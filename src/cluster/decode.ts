@@ -126,12 +126,12 @@ export function mapping(value: unknown, path: string): Json {
   return value as Json
 }
 
-function optional(json: Json, field: string): Json | undefined {
+export function optional(json: Json, field: string): Json | undefined {
   const value = json[field]
   return value === undefined || value === null ? undefined : mapping(value, field)
 }
 
-function list(json: Json, field: string, path: string): readonly unknown[] {
+export function list(json: Json, field: string, path: string): readonly unknown[] {
   const value = json[field]
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw new ObjectError(`${path === '' ? field : `${path}.${field}`}: a list is wanted, got ${brief(value)}`)
@@ -143,7 +143,7 @@ function text(value: unknown, path: string): string {
   return value
 }
 
-function textOr(value: unknown, fallback: string, path: string): string {
+export function textOr(value: unknown, fallback: string, path: string): string {
   return value === undefined || value === null ? fallback : text(value, path)
 }
 

@@ -50,17 +50,29 @@ function impliedNamespaces(objects: readonly ClusterObject[], manifests: readonl
 function deriveSlices(
   manifests: readonly ManifestObject[], slicesOf: ReadonlySet<string>, pods: readonly PodState[], wanted: Wanted, say: (text: string) => void,
 ): EndpointSlice[] {
-  return manifests.filter((manifest) => manifest.kind === 'Service').flatMap((manifest) => {
-    const selector = selectorOf(manifest.json)
-    const { namespace = 'default', name } = manifest.json.metadata as { namespace?: string; name: string }
-    if (selector === undefined || slicesOf.has(`${namespace}/${name}`) || !(wanted.labels?.matches(labelsOf(manifest.json)) ?? true)) return []
-    const slices = endpointsFromPods(manifest.json, selector, pods)
-    const owner = slices.length === 0 ? manifests.find((other) => ownsPods(other, namespace, selector)) : undefined
-    if (owner !== undefined) {
-      say(`${manifest.place}: Service ${namespace}/${name} selects pods of ${owner.kind} ${(owner.json.metadata as { name: string }).name}, but there are no Pod manifests with addresses: it has no endpoints`)
-    }
-    return slices
-  })
+  const slices: EndpointSlice[] = []
+  for (const service of manifests.filter((manifest) => manifest.kind === 'Service')) {
+    attempt(service, say, () => {
+      const selector = selectorOf(service.json)
+      const { namespace = 'default', name } = service.json.metadata as { namespace?: string; name: string }
+      if (selector === undefined || slicesOf.has(`${namespace}/${name}`) || !(wanted.labels?.matches(labelsOf(service.json)) ?? true)) return
+      const found = endpointsFromPods(service.json, selector, pods)
+      slices.push(...found)
+      if (found.length === 0) remark(service, namespace, name, selector, manifests, say)
+    })
+  }
+  return slices
+}
+
+/** Says when a workload would have the pods that are missing. */
+function remark(service: ManifestObject, namespace: string, name: string, selector: Readonly<Record<string, string>>, manifests: readonly ManifestObject[], say: (text: string) => void): void {
+  for (const owner of manifests) {
+    let owns = false
+    attempt(owner, say, () => { owns = ownsPods(owner, namespace, selector) })
+    if (!owns) continue
+    say(`${service.place}: Service ${namespace}/${name} selects pods of ${owner.kind} ${(owner.json.metadata as { name: string }).name}, but there are no Pod manifests with addresses: it has no endpoints`)
+    return
+  }
 }
 
 function attempt(manifest: ManifestObject, say: (text: string) => void, work: () => void): void {

@@ -1,4 +1,4 @@
-import { mapping, nameOf, namespaceOf } from '../decode.ts'
+import { labelsOf, list, mapping, nameOf, namespaceOf, optional, textOr } from '../decode.ts'
 import type { EndpointAddress, EndpointSlice, ServicePort } from '../objects.ts'
 import type { ManifestObject } from './manifest-file.ts'
 
@@ -23,48 +23,47 @@ type Json = Readonly<Record<string, unknown>>
 /** Throws ObjectError. */
 export function readPod(json: Json): PodState {
   const metadata = mapping(json.metadata, 'metadata')
-  const spec = (json.spec ?? {}) as Json
-  const status = (json.status ?? {}) as Json
-  const conditions = (Array.isArray(status.conditions) ? status.conditions : []) as Json[]
-  const ips = (Array.isArray(status.podIPs) ? status.podIPs : []) as Json[]
-  const texts = ips.map((entry) => String(entry.ip ?? '')).filter((ip) => ip !== '')
+  const spec = optional(json, 'spec') ?? {}
+  const status = optional(json, 'status') ?? {}
+  const conditions = mappings(status, 'conditions', 'status')
+  const texts = mappings(status, 'podIPs', 'status').map((entry) => textOr(entry.ip, '', 'status.podIPs')).filter((ip) => ip !== '')
+  const ip = textOr(status.podIP, '', 'status.podIP')
   return {
     namespace: namespaceOf(json),
     name: nameOf(json),
-    labels: (metadata.labels ?? {}) as Record<string, string>,
-    ips: texts.length > 0 ? texts : typeof status.podIP === 'string' && status.podIP !== '' ? [status.podIP] : [],
+    labels: labelsOf(json),
+    ips: texts.length > 0 ? texts : ip === '' ? [] : [ip],
     // A manifest without conditions describes a pod that nobody has looked at; one with an address counts as running well.
     ready: conditions.length === 0 || conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True'),
     terminating: metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp !== null,
     ended: status.phase === 'Succeeded' || status.phase === 'Failed',
-    hostname: String(spec.hostname ?? ''),
-    subdomain: String(spec.subdomain ?? ''),
-    nodeName: String(spec.nodeName ?? ''),
+    hostname: textOr(spec.hostname, '', 'spec.hostname'),
+    subdomain: textOr(spec.subdomain, '', 'spec.subdomain'),
+    nodeName: textOr(spec.nodeName, '', 'spec.nodeName'),
     ports: containerPorts(spec),
   }
 }
 
-/** The selector of a Service that has one and whose endpoints the controller makes. */
+/** The selector of a Service that has one and whose endpoints the controller makes. Throws ObjectError. */
 export function selectorOf(service: Json): Readonly<Record<string, string>> | undefined {
-  const spec = (service.spec ?? {}) as Json
-  const selector = spec.selector as Record<string, string> | undefined | null
-  if (spec.type === 'ExternalName' || selector === undefined || selector === null || Object.keys(selector).length === 0) return undefined
-  return selector
+  const spec = optional(service, 'spec') ?? {}
+  const selector = optional(spec, 'selector')
+  if (spec.type === 'ExternalName' || selector === undefined || Object.keys(selector).length === 0) return undefined
+  return selector as Readonly<Record<string, string>>
 }
 
-/** True for a workload whose pods the selector would find. */
+/** True for a workload whose pods the selector would find. Throws ObjectError. */
 export function ownsPods(manifest: ManifestObject, namespace: string, selector: Readonly<Record<string, string>>): boolean {
   if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(manifest.kind) || namespaceOf(manifest.json) !== namespace) return false
-  const template = ((manifest.json.spec as Json | undefined)?.template ?? {}) as Json
-  const labels = ((template.metadata as Json | undefined)?.labels ?? {}) as Record<string, string>
-  return matches(labels, selector)
+  const template = optional(optional(manifest.json, 'spec') ?? {}, 'template')
+  return template?.metadata !== undefined && matches(labelsOf(template), selector)
 }
 
-/** One slice per address family and set of ports, as the EndpointSlice controller makes them from the Pods that a Service selects. */
+/** One slice per address family and set of ports, as the EndpointSlice controller makes them from the Pods that a Service selects. Throws ObjectError. */
 export function endpointsFromPods(service: Json, selector: Readonly<Record<string, string>>, pods: readonly PodState[]): EndpointSlice[] {
   const namespace = namespaceOf(service)
   const name = nameOf(service)
-  const spec = (service.spec ?? {}) as Json
+  const spec = optional(service, 'spec') ?? {}
   const groups = new Map<string, { ports: readonly ServicePort[]; addresses: EndpointAddress[] }>()
   for (const pod of pods) {
     if (pod.namespace !== namespace || pod.ended || !matches(pod.labels, selector)) continue
@@ -84,7 +83,7 @@ export function endpointsFromPods(service: Json, selector: Readonly<Record<strin
 
 /** A named target port is looked up in the pod's containers; pods that lack it do not serve that port. */
 function portsOf(spec: Json, pod: PodState): readonly ServicePort[] {
-  const declared = (Array.isArray(spec.ports) ? spec.ports : []) as Json[]
+  const declared = mappings(spec, 'ports', 'spec')
   if (declared.length === 0) return [{ name: '', protocol: '', port: -1 }]
   return declared.flatMap((port) => {
     const protocol = String(port.protocol ?? 'TCP')
@@ -95,18 +94,17 @@ function portsOf(spec: Json, pod: PodState): readonly ServicePort[] {
 }
 
 function familyWanted(spec: Json, ip: string): boolean {
-  const families = spec.ipFamilies as readonly string[] | undefined
-  const family = ip.includes(':') ? 'IPv6' : 'IPv4'
-  if (families !== undefined && families !== null) return families.includes(family)
-  const ips = (Array.isArray(spec.clusterIPs) ? spec.clusterIPs : spec.clusterIP === undefined ? [] : [spec.clusterIP]) as string[]
-  const literal = ips.filter((text) => text !== 'None' && text !== '')
+  const families = list(spec, 'ipFamilies', 'spec')
+  if (families.length > 0) return families.includes(ip.includes(':') ? 'IPv6' : 'IPv4')
+  const ips = list(spec, 'clusterIPs', 'spec')
+  const literal = (ips.length > 0 ? ips : [spec.clusterIP ?? '']).map(String).filter((text) => text !== 'None' && text !== '')
   return literal.length === 0 || literal.some((text) => text.includes(':') === ip.includes(':'))
 }
 
 function containerPorts(spec: Json): ReadonlyMap<string, number> {
   const ports = new Map<string, number>()
-  for (const container of [...(Array.isArray(spec.containers) ? spec.containers : []), ...(Array.isArray(spec.initContainers) ? spec.initContainers : [])] as Json[]) {
-    for (const port of (Array.isArray(container.ports) ? container.ports : []) as Json[]) {
+  for (const container of [...mappings(spec, 'containers', 'spec'), ...mappings(spec, 'initContainers', 'spec')]) {
+    for (const port of mappings(container, 'ports', 'spec.containers')) {
       if (typeof port.name === 'string' && typeof port.containerPort === 'number') ports.set(`${port.name}/${String(port.protocol ?? 'TCP')}`, port.containerPort)
     }
   }
@@ -115,4 +113,8 @@ function containerPorts(spec: Json): ReadonlyMap<string, number> {
 
 function matches(labels: Readonly<Record<string, string>>, selector: Readonly<Record<string, string>>): boolean {
   return Object.entries(selector).every(([key, value]) => labels[key] === value)
+}
+
+function mappings(json: Json, field: string, path: string): Json[] {
+  return list(json, field, path).map((entry, i) => mapping(entry, `${path}.${field}[${i}]`))
 }

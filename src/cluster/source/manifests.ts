@@ -111,7 +111,7 @@ export class ManifestSource implements Source {
       return { version, objects }
     } catch (error) {
       this.#world.log.error(`${path}: ${String(error)}; keeping what it said before`)
-      return before
+      return { version, objects: before?.objects ?? [] }
     }
   }
 

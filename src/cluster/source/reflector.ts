@@ -9,6 +9,8 @@ import { linesOf } from './lines.ts'
 import type { SourceWorld } from './source.ts'
 
 const PAGE = 500
+/** 500 objects of 1 MiB; real ones have a few kilobytes. */
+const PAGE_LIMIT_BYTES = 512 * 1024 * 1024
 /** How long the server may keep a watch open: spread, so that watches do not all end at once. */
 const WATCH_SECONDS = [300, 600] as const
 /** A watch without a word for so long, bookmarks included, is taken for dead: the server sends a bookmark every minute. */
@@ -108,7 +110,12 @@ export class Reflector {
   async #page(next: string | undefined): Promise<{ items?: unknown[]; metadata?: { continue?: string; resourceVersion?: string } }> {
     const body = await this.#client.get(this.#resource.path, { limit: String(PAGE), continue: next, ...this.#selectors() }, this.#abort.signal)
     const chunks: Uint8Array[] = []
-    for await (const chunk of body) chunks.push(chunk as Uint8Array)
+    let size = 0
+    for await (const chunk of body) {
+      chunks.push(chunk as Uint8Array)
+      size += (chunk as Uint8Array).length
+      if (size > PAGE_LIMIT_BYTES) throw new Error(`a page of ${this.#resource.plural} has more than ${PAGE_LIMIT_BYTES} octets`)
+    }
     return JSON.parse(Buffer.concat(chunks).toString()) as { items?: unknown[] }
   }
 
