@@ -1,3 +1,10 @@
+import { setFlagsFromString } from 'node:v8'
+
+// RE2 matches in linear time and JavaScript by backtracking. V8 has an engine of the first kind, which takes over here when a match has
+// gone back too often; the second flag lets us ask whether it can run a pattern.
+setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')
+setFlagsFromString('--enable-experimental-regexp-engine')
+
 /** Patterns longer than this are refused, as CoreDNS refuses them. */
 export const PATTERN_LIMIT = 10_000
 
@@ -10,15 +17,25 @@ const POSIX: Readonly<Record<string, string>> = {
  * A pattern in Go's RE2 syntax as a RegExp. What RE2 does not have (look-around, back-references) is refused, and what JavaScript
  * writes otherwise is translated: `(?P<n>…)`, `(?i)` at the beginning, `\A`, `\z`, `[[:alpha:]]`. Throws Error with the reason.
  *
- * JavaScript matches by backtracking where RE2 does not. Names are at most 255 characters long, and a group that is repeated
- * and repeats within itself, which is where backtracking explodes, is refused.
+ * A pattern that cannot be matched in linear time, because of large counts such as `{1,50}`, is refused where it also repeats a
+ * group that repeats within itself: that is where backtracking explodes.
  */
 export function compileGoRegexp(pattern: string): RegExp {
   if (pattern.length > PATTERN_LIMIT) throw new Error(`regex pattern too long: ${pattern.length} > ${PATTERN_LIMIT}`)
   const { flags, rest } = leadingFlags(pattern)
   const source = translate(rest)
-  refuseNestedRepeats(source)
-  return new RegExp(source, flags)
+  const compiled = new RegExp(source, flags)
+  if (!isLinear(source, flags)) refuseNestedRepeats(source)
+  return compiled
+}
+
+function isLinear(source: string, flags: string): boolean {
+  try {
+    return new RegExp(source, `${flags}l`).flags.includes('l')
+  } catch {
+    // The pattern itself is good; this engine cannot run it.
+    return false
+  }
 }
 
 function leadingFlags(pattern: string): { flags: string; rest: string } {
