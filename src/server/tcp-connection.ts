@@ -58,22 +58,35 @@ export class TcpConnection {
   #read(chunk: Uint8Array): void {
     if (this.#socket.writableEnded) return
     this.#frames.push(chunk)
-    this.#advance()
+    const before = this.#received
+    this.#takeFrames()
+    // Octets that complete no question buy no time: a client that sends one now and then would hold the connection for ever.
+    this.#settle(this.#received > before)
   }
 
-  /** Takes frames while there is room for their answers, then decides what the socket should do next. */
   #advance(): void {
+    this.#takeFrames()
+    this.#settle(true)
+  }
+
+  /** Takes frames while there is room for their answers. */
+  #takeFrames(): void {
     while (this.#hasRoom()) {
       const packet = this.#frames.next()
       if (packet === undefined) break
       this.#take(packet)
     }
+  }
+
+  /** Decides what the socket should do next. */
+  #settle(progress: boolean): void {
     if (this.#socket.destroyed) return
     const idle = this.#underWay === 0 && this.#socket.writableLength === 0
     if (this.#finishing && this.#underWay === 0) this.#socket.end()
     // What arrives after the end is read and dropped: closing with unread data would reset the connection and lose answers.
     if (this.#hasRoom() || this.#socket.writableEnded) this.#socket.resume()
     else this.#socket.pause()
+    if (!progress) return
     if (!idle) this.#arm(this.#target.timeouts.writeMs + this.#target.timeouts.idleMs)
     else this.#arm(this.#received === 0 ? this.#target.timeouts.readMs : this.#target.timeouts.idleMs)
   }

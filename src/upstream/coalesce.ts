@@ -14,14 +14,14 @@ export class Coalescer<T> {
   readonly #flights = new Map<string, Flight<T>>()
 
   /**
-   * The outcome of an equal question under way, or of `ask`. An outcome that is not `good` serves only the query that asked: one
-   * of those who waited asks anew, with its own deadline, and the others wait for that.
+   * The outcome of an equal question under way, or of `ask`. An outcome that is not `good` may be the fault of the query that asked,
+   * so one of those who waited asks anew, with its own deadline, and the others wait for that; what it comes to serves all.
    */
   async run(key: string, ask: () => Promise<T>, good: (outcome: T) => boolean): Promise<{ outcome: T; shared: boolean }> {
-    for (let flight = this.#flights.get(key); flight !== undefined && flight.waiters < WAITERS_LIMIT; flight = this.#flights.get(key)) {
+    for (let waits = 1, flight = this.#flights.get(key); flight !== undefined && flight.waiters < WAITERS_LIMIT; waits++, flight = this.#flights.get(key)) {
       flight.waiters++
       const outcome = await flight.outcome
-      if (good(outcome)) return { outcome, shared: true }
+      if (good(outcome) || waits === 2) return { outcome, shared: true }
     }
     if (this.#flights.has(key)) return { outcome: await ask(), shared: false }
     const flight: Flight<T> = { outcome: ask(), waiters: 0 }
