@@ -4,6 +4,9 @@ import { join } from './rdata.ts'
 
 /** Service parameters of SVCB and HTTPS records (RFC 9460 2.1, 7). */
 
+const COMMA = 0x2c
+const BACKSLASH = 0x5c
+
 const KEYS = ['mandatory', 'alpn', 'no-default-alpn', 'port', 'ipv4hint', 'ech', 'ipv6hint', 'dohpath', 'ohttp'] as const
 
 /** `alpn="h2,h3" port="8443"`, in the order of the octets. Malformed values read as opaque octets. */
@@ -41,7 +44,7 @@ function formatParam(key: number, value: Uint8Array): string {
 function formatValue(key: number, value: Uint8Array): string {
   switch (KEYS[key]) {
     case 'mandatory': return pairs(value).map((other) => KEYS[other] ?? `key${other}`).join(',')
-    case 'alpn': return countedTexts(value).join(',')
+    case 'alpn': return formatOctets(joinList(counted(value)))
     case 'port': return String((value[0]! << 8) | (value[1] ?? 0))
     case 'ipv4hint': return groups(value, 4).map(formatIp).join(',')
     case 'ipv6hint': return groups(value, 16).map(formatIp).join(',')
@@ -53,7 +56,7 @@ function formatValue(key: number, value: Uint8Array): string {
 function parseValue(key: number, text: string): Uint8Array | undefined {
   switch (KEYS[key]) {
     case 'mandatory': return allOf(text.split(',').map(keyOf), (list) => join(list.sort((a, b) => a - b).map(uint16)))
-    case 'alpn': return allOf(text.split(',').map(octetsOf), (list) => join(list.map((id) => join([Uint8Array.of(id.length), id]))))
+    case 'alpn': return countedList(octetsOf(text))
     case 'no-default-alpn': case 'ohttp': return text === '' ? new Uint8Array() : undefined
     case 'port': return /^\d{1,5}$/.test(text) && Number(text) < 65_536 ? uint16(Number(text)) : undefined
     case 'ipv4hint': return addresses(text, 4)
@@ -86,12 +89,27 @@ function groups(bytes: Uint8Array, size: number): Uint8Array[] {
   return Array.from({ length: Math.floor(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
 }
 
-function countedTexts(bytes: Uint8Array): string[] {
-  const texts: string[] = []
-  for (let at = 0; at < bytes.length; at += 1 + bytes[at]!) {
-    texts.push(formatOctets(bytes.subarray(at + 1, at + 1 + bytes[at]!)).replace(/[,\\]/g, (char) => `\\${char}`))
+function counted(bytes: Uint8Array): Uint8Array[] {
+  const items: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; at += 1 + bytes[at]!) items.push(bytes.subarray(at + 1, at + 1 + bytes[at]!))
+  return items
+}
+
+/** A value-list (RFC 9460 A.1): items between commas, commas and backslashes within them behind a backslash. */
+function joinList(items: readonly Uint8Array[]): Uint8Array {
+  const octets = items.flatMap((item, i) => [...(i === 0 ? [] : [COMMA]), ...[...item].flatMap((octet) => (octet === COMMA || octet === BACKSLASH ? [BACKSLASH, octet] : [octet]))])
+  return Uint8Array.from(octets)
+}
+
+/** The reverse, each item with its length before it. Undefined for items that are empty or too long. */
+function countedList(octets: Uint8Array | undefined): Uint8Array | undefined {
+  const items: number[][] = [[]]
+  for (let i = 0; i < (octets?.length ?? 0); i++) {
+    if (octets![i] === COMMA) items.push([])
+    else items.at(-1)!.push(octets![i] === BACKSLASH && i + 1 < octets!.length ? octets![++i]! : octets![i]!)
   }
-  return texts
+  if (octets === undefined || items.some((item) => item.length === 0 || item.length > 255)) return undefined
+  return join(items.map((item) => Uint8Array.from([item.length, ...item])))
 }
 
 function uint16(value: number): Uint8Array {

@@ -394,18 +394,26 @@ function formatValues(format: string, values: readonly Value[]): string {
 }
 
 function formatOne(value: Value, verb: string, precision: string | undefined): string {
-  const number = typeof value === 'number' ? value : Number.NaN
+  if (typeof value === 'number' && /^[dxXobc]$/.test(verb)) return formatNumber(Math.trunc(value), verb)
   switch (verb) {
-    case 'd': return Number.isNaN(number) ? `%!d(${print(value)})` : String(Math.trunc(number))
     case 'x': case 'X': {
-      const hex = typeof value === 'string' ? Array.from(new TextEncoder().encode(value), (octet) => octet.toString(16).padStart(2, '0')).join('') : number.toString(16)
+      const hex = Array.from(new TextEncoder().encode(print(value)), (octet) => octet.toString(16).padStart(2, '0')).join('')
       return verb === 'X' ? hex.toUpperCase() : hex
     }
-    case 'o': return number.toString(8)
-    case 'b': return number.toString(2)
-    case 'c': return String.fromCodePoint(number)
+    case 'd': case 'o': case 'b': case 'c': return `%!${verb}(${print(value)})`
     case 'q': return JSON.stringify(print(value))
     default: return precision === undefined ? print(value) : print(value).slice(0, Number(precision))
+  }
+}
+
+function formatNumber(number: number, verb: string): string {
+  switch (verb) {
+    case 'c': return number >= 0 && number <= 0x10ffff ? String.fromCodePoint(number) : '\ufffd'
+    case 'x': return number.toString(16)
+    case 'X': return number.toString(16).toUpperCase()
+    case 'o': return number.toString(8)
+    case 'b': return number.toString(2)
+    default: return String(number)
   }
 }
 

@@ -1,0 +1,159 @@
+/**
+ * Fuzz targets: each takes any octets and may only end in ways that its parser documents. Run by fuzz.test.ts over bounded
+ * mutations of the seeds, and without bound by hack/fuzz.sh.
+ */
+import assert from 'node:assert/strict'
+import { assemble } from '../../src/cluster/source/assemble.ts'
+import { parseManifests } from '../../src/cluster/source/manifest-file.ts'
+import { parseSelector } from '../../src/cluster/selector.ts'
+import { parseDuration } from '../../src/base/duration.ts'
+import { formatIp, parseIp, parsePrefix } from '../../src/base/ip.ts'
+import { ExpressionError, parseExpression } from '../../src/core/expression.ts'
+import { ConfigError } from '../../src/corefile/error.ts'
+import { parseCorefile } from '../../src/corefile/parser.ts'
+import { compileGoRegexp } from '../../src/corefile/regexp.ts'
+import { readAttributes } from '../../src/netlink/attributes.ts'
+import { parseKubeDns } from '../../src/node/kube-dns-config.ts'
+import { HostsTable } from '../../src/plugins/hosts/table.ts'
+import { PLUGINS, pluginTable } from '../../src/plugins/index.ts'
+import { parseWeights } from '../../src/plugins/loadbalance/weights.ts'
+import { compileFormat } from '../../src/plugins/log/format.ts'
+import { TEMPLATE_FUNCTIONS } from '../../src/plugins/template/functions.ts'
+import { parseTemplate, TemplateError } from '../../src/plugins/template/go-template.ts'
+import { acceptPacket } from '../../src/server/accept.ts'
+import { parseResolvConf } from '../../src/upstream/resolv-conf.ts'
+import { decodeMessage } from '../../src/wire/decode.ts'
+import { encodeMessage, fitReply, messageLength } from '../../src/wire/encode.ts'
+import { FrameReader } from '../../src/wire/frames.ts'
+import { Message, WireError } from '../../src/wire/message.ts'
+import { nameToWire, parseName, readName } from '../../src/wire/name.ts'
+import { formatRecord, parseRecord, RecordError } from '../../src/wire/record.ts'
+
+export interface Target {
+  readonly name: string
+  /** Good inputs, to begin from. */
+  readonly seeds: readonly (string | Uint8Array)[]
+  /** Throws when the parser misbehaves. */
+  run(bytes: Uint8Array): void
+}
+
+const RECORDS = [
+  'a.example. 60 IN A 192.0.2.1', 'a.example. 60 IN AAAA 2001:db8::1', 'a.example. 60 IN SOA ns.example. host.example. 1 7200 1800 86400 60', 'a.example. 60 IN TXT "one" "two \\"\\010"',
+  'a.example. 60 IN NAPTR 100 10 "u" "E2U+sip" "!^.*$!sip:info@example.com!" .', 'a.example. 60 IN SVCB 1 svc.example. alpn="h2,h3" port="8443" ipv4hint="192.0.2.1"', 'a.example. 60 IN NSEC b.example. A MX TYPE1234',
+  'a.example. 60 IN RRSIG A 8 2 3600 20300101000000 20200101000000 12345 example. c2ln', 'a.example. 60 IN CAA 0 issue "ca.example"', 'a.example. 60 IN TYPE65280 \\# 3 010203', 'a.example. 60 IN SRV 1 2 443 b.example.',
+]
+
+function packets(): Uint8Array[] {
+  const message = new Message()
+  message.questions = [{ name: 'a.example.', type: 1, class: 1 }]
+  message.edns = { udpSize: 1232, version: 0, do: true, z: 0, options: [{ code: 10, data: new Uint8Array(8) }] }
+  const query = encodeMessage(message)
+  message.qr = true
+  message.answers = RECORDS.map((text) => parseRecord(text))
+  return [query, encodeMessage(message)]
+}
+
+export const TARGETS: readonly Target[] = [
+  {
+    name: 'message', seeds: packets(),
+    run(bytes) {
+      acceptPacket(bytes)
+      const message = attempt(() => decodeMessage(bytes), WireError)
+      if (message === undefined) return
+      const again = decodeMessage(encodeMessage(message))
+      assert.deepEqual({ ...again }, { ...message })
+      assert.ok(messageLength(message) >= 12)
+      const fitted = decodeMessage(fitReply(message, { limit: 512, udp: true, family: 1 }))
+      assert.ok(fitted.answers.length <= message.answers.length)
+    },
+  },
+  {
+    name: 'frames', seeds: packets().map((packet) => Buffer.concat([Buffer.of(0, packet.length), packet])),
+    run(bytes) {
+      const [whole, pieces] = [new FrameReader(), new FrameReader()]
+      whole.push(bytes)
+      for (const byte of bytes) pieces.push(Uint8Array.of(byte))
+      for (let frame = whole.next(); frame !== undefined; frame = whole.next()) assert.deepEqual(Buffer.from(pieces.next()!), Buffer.from(frame))
+      assert.equal(pieces.next(), undefined)
+    },
+  },
+  {
+    name: 'name', seeds: ['www.example.org.', 'a\\.b.example.', '\\000\\255.', '.'],
+    run(bytes) {
+      const name = parseName(text(bytes))
+      if (name !== undefined) assert.deepEqual(nameToWire(readName(nameToWire(name), 0).name), nameToWire(name))
+      attempt(() => readName(bytes, 0), WireError)
+    },
+  },
+  {
+    name: 'record', seeds: RECORDS,
+    run(bytes) {
+      const record = attempt(() => parseRecord(text(bytes)), RecordError)
+      if (record !== undefined) assert.deepEqual(parseRecord(formatRecord(record)), record)
+    },
+  },
+  {
+    name: 'Corefile', seeds: ['.:53 {\n    errors\n    health { lameduck 5s }\n    kubernetes cluster.local in-addr.arpa {\n        objects /none\n        pods verified\n    }\n    forward . 192.0.2.1 tls://192.0.2.2%a {\n        policy sequential\n    }\n    cache 30 {\n        success 100 5 1\n        serve_stale 1h verify 1s\n    }\n    rewrite name regex (.*)\\.a {1}.b answer auto\n    template IN A {\n        match "^a(.)"\n        answer "{{ .Name }} 60 IN A 192.0.2.{{ .Group.1 }}"\n    }\n}\n', '(a) {\nlog\n}\n10.0.0.0/9, example.org {\nimport a\n}\n'],
+    run(bytes) {
+      const table = pluginTable(PLUGINS)
+      attempt(() => {
+        const blocks = parseCorefile(text(bytes), {
+          file: 'Corefile', defaultPort: 53, env: () => 'value', directives: [...table.keys()],
+          files: { read: () => 'log\n', glob: (pattern) => [pattern], isDirectory: () => false, resolve: (_base, path) => path },
+        }).blocks()
+        for (const block of blocks) for (const directive of block.directives) table.get(directive.name)!.parse(directive, { zones: block.keys.map((key) => key.zone), keys: block.keys })
+      }, ConfigError)
+    },
+  },
+  { name: 'regular expression', seeds: ['^(?P<a>[[:alpha:]]+)-(\\d{1,3})\\.example\\.$', '(?i)a|b*?'], run(bytes) { attempt(() => compileGoRegexp(text(bytes)), Error)?.test('www.example.org.') } },
+  {
+    name: 'template', seeds: ['{{ .Name }} 60 IN A {{ index .Match 1 }}', '{{ if eq .A "b" }}x{{ else }}{{ range $i, $x := .List }}{{ $i }}{{ end }}{{ end }}', '{{- printf "%03d|%s" (len .List) .A | print -}}'],
+    run(bytes) { attempt(() => parseTemplate(text(bytes), TEMPLATE_FUNCTIONS).execute({ Name: 'a.', A: 'b', List: ['x', 'y'], Match: ['a', 'b'] }), TemplateError) },
+  },
+  {
+    name: 'expression', seeds: ["name() matches '^a' && type() in ['A', 'AAAA'] ? 1 + 2 * 3 : incidr(client_ip(), '10.0.0.0/8')", 'not (a ?? "b") contains upper("x")[0:1]'],
+    run(bytes) { attempt(() => parseExpression(text(bytes)).evaluate({ name: () => 'a.', type: () => 'A', client_ip: () => '10.0.0.1', incidr: () => true, a: undefined }), ExpressionError) },
+  },
+  {
+    name: 'manifests', seeds: ['apiVersion: v1\nkind: Service\nmetadata: { name: a, namespace: b }\nspec:\n  selector: { app: a }\n  ports:\n  - { name: http, port: 80, targetPort: web }\n---\nkind: Pod\nmetadata: { name: p, labels: { app: a } }\nspec: { containers: [{ ports: [{ name: web, containerPort: 8080 }] }] }\nstatus: { podIP: 10.0.0.1 }\n'],
+    run(bytes) {
+      // The package throws its own errors for YAML that cannot be; the source reports them with the file's name.
+      const parsed = attempt(() => parseManifests(text(bytes), 'f'), Error)
+      if (parsed !== undefined) assemble(parsed.objects, { kinds: ['Service', 'EndpointSlice', 'Namespace', 'Pod'], labels: undefined, namespaceLabels: undefined }, () => {})
+    },
+  },
+  { name: 'label selector', seeds: ['a=b,c!=d,e in (f,g),!h,i notin (j)'], run(bytes) { attempt(() => parseSelector(text(bytes)), Error)?.matches({ a: 'b' }) } },
+  { name: 'hosts file', seeds: ['192.0.2.1 a b # c\n::1 *.d\nfe80::1%eth0 e\n'], run(bytes) { void new HostsTable(text(bytes).split('\n'), ['.'], true).size } },
+  { name: 'weights', seeds: ['www.example.org\n192.0.2.1 3\n# no\n192.0.2.2 1\n'], run(bytes) { attempt(() => parseWeights(text(bytes), 'f'), Error) } },
+  { name: 'resolv.conf', seeds: ['nameserver 192.0.2.1\nnameserver fe80::1%eth0\nsearch a b\noptions ndots:5\n'], run(bytes) { parseResolvConf(text(bytes)) } },
+  { name: 'log format', seeds: ['{remote} {>id} {/a/b} {common} { {name} }'], run(bytes) { compileFormat(text(bytes)) } },
+  {
+    name: 'kube-dns ConfigMap', seeds: ['{"acme.local": ["1.2.3.4", "[::1]:53"]}', '["8.8.8.8"]'],
+    run(bytes) { for (const key of ['stubDomains', 'upstreamNameservers']) attempt(() => parseKubeDns(new Map([[key, text(bytes)]])), Error) },
+  },
+  { name: 'netlink attributes', seeds: [Uint8Array.of(8, 0, 1, 0, 1, 2, 3, 4, 5, 0, 2, 0, 65, 0, 0, 0)], run(bytes) { for (const each of readAttributes(Buffer.from(bytes))) assert.ok(each.value.length <= bytes.length) } },
+  {
+    name: 'addresses and durations', seeds: ['2001:db8::1/64', '::ffff:192.0.2.1', '1h2m3.5s', '-5ms'],
+    run(bytes) {
+      const ip = parseIp(text(bytes))
+      if (ip !== undefined) assert.deepEqual(parseIp(formatIp(ip))?.length === 4 && ip.length === 16 ? ip.subarray(12) : parseIp(formatIp(ip)), parseIp(formatIp(ip)))
+      parsePrefix(text(bytes))
+      const ms = parseDuration(text(bytes))
+      assert.ok(ms === undefined || Number.isFinite(ms))
+    },
+  },
+]
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes)
+}
+
+/** Undefined when `work` throws what it may throw. A programming mistake is never among it. */
+function attempt<T>(work: () => T, allowed: new (...args: never[]) => Error): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof allowed) || error instanceof TypeError || (error instanceof RangeError && allowed !== RangeError)) throw error
+    return undefined
+  }
+}
