@@ -95,12 +95,10 @@ describe('the server, over real sockets', () => {
     socket.pause()
     const question = query('www.example.', 1, 16)
     const framed = Buffer.concat([Buffer.of(0, question.length), question])
-    let closed = false
-    socket.on('close', () => { closed = true })
     const flood = Buffer.concat(Array.from({ length: 1000 }, () => framed))
-    for (let i = 0; i < 30 && !closed; i++) await new Promise<void>((resolve) => { socket.write(flood, () => resolve()); setTimeout(resolve, 50) })
+    for (let i = 0; i < 30 && !socket.destroyed; i++) await new Promise<void>((resolve) => { socket.write(flood, () => resolve()); setTimeout(resolve, 50) })
     assert.deepEqual(rcodes((await exchange([query('www.example.', 1, 16)], { host: '127.0.0.1', port, tcp: true })).replies), [0])
-    await until(() => { socket.resume(); return closed }, 8000)
+    await until(() => socket.resume().destroyed, 8000)
     const rss = /VmRSS:\s+(\d+)/.exec(await import('node:fs').then((fs) => fs.readFileSync(`/proc/${program!.child.pid}/status`, 'utf8')))![1]
     assert.ok(Number(rss) < 200_000, `${rss} kB`)
   })
@@ -124,18 +122,19 @@ describe('the server, over real sockets', () => {
     })
     await start(`cache\nforward . ${there.address}`)
     assert.deepEqual(rcodes((await udp('www.example.')).replies), [0])
-    let running = true
     let lost = 0
     let sent = 0
+    const ending = new AbortController()
+    const over = ending.signal
     const load = (async () => {
-      while (running) {
+      while (!over.aborted) {
         sent++
         const { replies } = await exchange([query('www.example.', sent & 0xffff)], { host: '127.0.0.1', port, waitMs: 2000 })
         if (replies.length !== 1) lost++
       }
     })()
     for (let i = 1; i <= 3; i++) await reload(`log none${i}.example\ncache\nforward . ${there.address}`, new RegExp(`(Reloading complete[\\s\\S]*){${i}}`))
-    running = false
+    ending.abort()
     await load
     assert.equal(lost, 0)
     assert.ok(sent > 20, `${sent} queries`)
