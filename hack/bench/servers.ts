@@ -17,6 +17,9 @@ export interface Workload {
   readonly unbound: (upstream: number) => string
 }
 
+/** As the images start Node; a test compares them. */
+export const NODE_FLAGS = '--max-semi-space-size=8'
+
 /** Services of hack/demo/objects. */
 export const SHOP = ['cart', 'checkout', 'search', 'images'].map((service) => `${service}.shop.svc.cluster.local`)
 
@@ -68,7 +71,7 @@ export function ours(program: Workload['program'], bundle: string): Peer {
       const conf = join(folder, 'Corefile')
       writeFileSync(conf, workload.corefile(port, upstream))
       const node = program === 'hearth-node' ? ['-localip', '127.0.0.1', '-setupinterface=false', '-setupiptables=false', '-metrics-listen-address', '', '-basecorefile', join(folder, 'none')] : []
-      return [process.execPath, join(bundle, program, 'lib', `${program}.mjs`), '-conf', conf, '-dns.port', String(port), ...node]
+      return [process.execPath, NODE_FLAGS, join(bundle, program, 'lib', `${program}.mjs`), '-conf', conf, '-dns.port', String(port), ...node]
     },
   }
 }

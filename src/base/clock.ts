@@ -6,6 +6,8 @@ export interface Clock {
   wallMs(): number
   /** Runs `fn` once. The timer does not keep the process alive. */
   after(ms: number, fn: () => void): Timer
+  /** Runs `fn` once what is ready now has been dealt with: work that comes together is done together. */
+  soon(fn: () => void): void
   /** Runs `fn` again and again until cancelled. The timer does not keep the process alive. */
   every(ms: number, fn: () => void): Timer
 }
@@ -21,6 +23,7 @@ export const systemClock: Clock = {
     const handle = setTimeout(fn, ms).unref()
     return { cancel: () => clearTimeout(handle) }
   },
+  soon: (fn) => void setImmediate(fn),
   every(ms, fn) {
     const handle = setInterval(fn, ms).unref()
     return { cancel: () => clearInterval(handle) }

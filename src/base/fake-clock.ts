@@ -30,6 +30,11 @@ export class FakeClock implements Clock {
     return this.#add(ms, fn, undefined)
   }
 
+  /** Does not wait for the clock: sockets in tests are real. */
+  soon(fn: () => void): void {
+    setImmediate(fn)
+  }
+
   every(ms: number, fn: () => void): Timer {
     return this.#add(ms, fn, Math.max(ms, 1))
   }

@@ -25,6 +25,8 @@ export class TcpConnection {
   readonly #closed: () => void
   #timer: Timer | undefined
   #underWay = 0
+  /** Answers that are ready together leave in one system call. */
+  #corked = false
   #received = 0
   /** Closes once nothing is under way: the client has half-closed, its allowance is used up, or the listener is closing. */
   #finishing = false
@@ -132,6 +134,14 @@ export class TcpConnection {
     const frame = Buffer.allocUnsafe(reply.length + 2)
     frame.writeUInt16BE(reply.length)
     frame.set(reply, 2)
+    if (!this.#corked) {
+      this.#corked = true
+      this.#socket.cork()
+      this.#world.clock.soon(() => {
+        this.#corked = false
+        this.#socket.uncork()
+      })
+    }
     this.#socket.write(frame)
   }
 

@@ -14,10 +14,11 @@ export class Coalescer<T> {
   readonly #flights = new Map<string, Flight<T>>()
 
   /**
-   * The outcome of an equal question under way, or of `ask`. An outcome that is not `good` may be the fault of the query that asked,
+   * Without a key the question is asked for itself. The outcome of an equal question under way, or of `ask`. An outcome that is not `good` may be the fault of the query that asked,
    * so one of those who waited asks anew, with its own deadline, and the others wait for that; what it comes to serves all.
    */
-  async run(key: string, ask: () => Promise<T>, good: (outcome: T) => boolean): Promise<{ outcome: T; shared: boolean }> {
+  async run(key: string | undefined, ask: () => Promise<T>, good: (outcome: T) => boolean): Promise<{ outcome: T; shared: boolean }> {
+    if (key === undefined) return { outcome: await ask(), shared: false }
     for (let waits = 1, flight = this.#flights.get(key); flight !== undefined && flight.waiters < WAITERS_LIMIT; waits++, flight = this.#flights.get(key)) {
       flight.waiters++
       const outcome = await flight.outcome

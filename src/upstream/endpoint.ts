@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../core/env.ts'
 import type { TlsSettings } from './tls-settings.ts'
+import type { Message } from '../wire/message.ts'
 
 /** Where an upstream is and how it is spoken to. */
 export interface Endpoint {
@@ -23,6 +24,13 @@ export interface ConnectionSettings {
   readonly maxIdle: number
   readonly sourceAddress: string | undefined
   readonly tls: TlsSettings | undefined
+}
+
+/** A question that has been sent. */
+export interface Exchange {
+  readonly reply: Promise<Message>
+  /** Over a socket or connection that was open already. */
+  readonly reused: boolean
 }
 
 /** What exchanges need of the world. */

@@ -3,7 +3,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Timer } from '../base/clock.ts'
 import { FrameReader } from '../wire/frames.ts'
 import type { Message } from '../wire/message.ts'
-import { endpointLabel, type ConnectionSettings, type Endpoint, type UpstreamWorld } from './endpoint.ts'
+import { endpointLabel, type ConnectionSettings, type Endpoint, type Exchange, type UpstreamWorld } from './endpoint.ts'
 import { causeText, UpstreamError } from './failure.ts'
 import { Pending, readReply, type Waiting } from './pending.ts'
 
@@ -32,10 +32,10 @@ export class TcpPool {
     this.#world = world
   }
 
-  /** Asks once. Rejects with UpstreamError; kind `stale` when a connection that had served before went away. */
-  async ask(request: Message, packet: Uint8Array, timeoutMs: number): Promise<{ reply: Message; reused: boolean }> {
+  /** Asks once. Throws or rejects with UpstreamError; kind `stale` when a connection that had served before went away. */
+  ask(request: Message, packet: Uint8Array, timeoutMs: number): Exchange {
     const { connection, reused } = this.#choose()
-    return { reply: await connection.ask(request, packet, timeoutMs), reused }
+    return { reply: connection.ask(request, packet, timeoutMs), reused }
   }
 
   close(): void {
@@ -90,6 +90,7 @@ class Connection {
   #idleTimer: Timer | undefined
   #connected = false
   #served = 0
+  #corked = false
   #heardMs = 0
   #open = true
 
@@ -128,8 +129,21 @@ class Connection {
       frame.writeUInt16BE(packet.length)
       frame.set(packet, 2)
       frame.writeUInt16BE(id, 2)
-      this.#socket.write(frame)
+      this.#write(frame)
     })
+  }
+
+  /** Questions that come together leave in one system call. */
+  #write(frame: Uint8Array): void {
+    if (!this.#corked) {
+      this.#corked = true
+      this.#socket.cork()
+      this.#world.clock.soon(() => {
+        this.#corked = false
+        this.#socket.uncork()
+      })
+    }
+    this.#socket.write(frame)
   }
 
   close(): void {

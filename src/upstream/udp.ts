@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Message } from '../wire/message.ts'
-import { endpointLabel, type ConnectionSettings, type Endpoint, type UpstreamWorld } from './endpoint.ts'
+import { endpointLabel, type ConnectionSettings, type Endpoint, type Exchange, type UpstreamWorld } from './endpoint.ts'
 import { causeText, UpstreamError } from './failure.ts'
 import { Pending, readReply, type Waiting } from './pending.ts'
 
@@ -25,10 +25,10 @@ export class UdpPool {
     this.#world = world
   }
 
-  /** Asks once. `packet` holds the request with any id. Rejects with UpstreamError. `reused` tells of a socket that was open. */
-  async ask(request: Message, packet: Uint8Array, timeoutMs: number): Promise<{ reply: Message; reused: boolean }> {
+  /** Asks once. `packet` holds the request with any id. Throws or rejects with UpstreamError. `reused` tells of a socket that was open. */
+  ask(request: Message, packet: Uint8Array, timeoutMs: number): Exchange {
     const { socket, reused } = this.#choose()
-    return { reply: await socket.ask(request, packet, timeoutMs), reused }
+    return { reply: socket.ask(request, packet, timeoutMs), reused }
   }
 
   close(): void {

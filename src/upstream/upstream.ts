@@ -1,11 +1,10 @@
-import { rcodeName } from '../wire/codes.ts'
 import { encodeMessage } from '../wire/encode.ts'
 import type { Message } from '../wire/message.ts'
 import type { Protocol } from '../core/query.ts'
 import { endpointLabel, type ConnectionSettings, type Endpoint, type UpstreamWorld } from './endpoint.ts'
 import { UpstreamError } from './failure.ts'
 import { Health, type HealthSettings } from './health.ts'
-import type { UpstreamMetrics } from './metrics.ts'
+import type { UpstreamMetrics, UpstreamMetricsOf } from './metrics.ts'
 import { TcpPool } from './tcp.ts'
 import { UdpPool } from './udp.ts'
 
@@ -24,16 +23,16 @@ export class Upstream {
   readonly #world: UpstreamWorld
   readonly #metrics: UpstreamMetrics
 
-  constructor(endpoint: Endpoint, settings: UpstreamSettings, world: UpstreamWorld, metrics: UpstreamMetrics) {
+  constructor(endpoint: Endpoint, settings: UpstreamSettings, world: UpstreamWorld, metrics: UpstreamMetricsOf) {
     this.label = endpointLabel(endpoint)
     this.#endpoint = endpoint
     this.#world = world
-    this.#metrics = metrics
+    this.#metrics = metrics(this.label)
     this.#udp = new UdpPool(endpoint, settings.connections, world)
     this.#tcp = new TcpPool(endpoint, settings.connections, world)
     this.health = new Health(settings.health, world.clock, {
-      probe: (request, protocol) => this.#once(request, encodeMessage(request), protocol, settings.health.timeoutMs).then(() => undefined),
-      failed: () => metrics.healthFailures(this.label).add(),
+      probe: (request, protocol) => this.exchange(request, protocol, settings.health.timeoutMs).then(() => undefined),
+      failed: () => this.#metrics.healthFailed(),
     })
   }
 
@@ -43,29 +42,24 @@ export class Upstream {
    */
   async exchange(request: Message, protocol: Protocol, timeoutMs: number): Promise<Message> {
     const packet = encodeMessage(request)
+    const network = this.#endpoint.transport === 'tls' ? 'tcp-tls' : protocol
+    const pool = network === 'udp' ? this.#udp : this.#tcp
     const startMs = this.#world.clock.nowMs()
-    const reply = await this.#once(request, packet, protocol, timeoutMs)
-    this.#metrics.duration(this.label, rcodeName(reply.rcode)).observe((this.#world.clock.nowMs() - startMs) / 1000)
-    return reply
+    for (let round = 0; ; round++) {
+      try {
+        const sent = pool.ask(request, packet, timeoutMs)
+        const reply = await sent.reply
+        this.#metrics.exchanged(network, sent.reused, reply.rcode, this.#world.clock.nowMs() - startMs)
+        return reply
+      } catch (error) {
+        if (round > 1 || !(error instanceof UpstreamError) || error.kind !== 'stale') throw error
+      }
+    }
   }
 
   close(): void {
     this.health.stop()
     this.#udp.close()
     this.#tcp.close()
-  }
-
-  async #once(request: Message, packet: Uint8Array, protocol: Protocol, timeoutMs: number): Promise<Message> {
-    const network = this.#endpoint.transport === 'tls' ? 'tcp-tls' : protocol
-    const pool = network === 'udp' ? this.#udp : this.#tcp
-    for (let round = 0; ; round++) {
-      try {
-        const { reply, reused } = await pool.ask(request, packet, timeoutMs)
-        this.#metrics.connection(this.label, network, reused).add()
-        return reply
-      } catch (error) {
-        if (round > 1 || !(error instanceof UpstreamError) || error.kind !== 'stale') throw error
-      }
-    }
   }
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { NODE_FLAGS } from '../../hack/bench/servers.ts'
 import { VERSION } from '../../cmd/version.ts'
 import { DIRECTIVE_ORDER } from '../../src/corefile/directives.ts'
 import { PLUGINS } from '../../src/plugins/index.ts'
@@ -30,6 +31,11 @@ describe('facts in two places', () => {
   test('every dependency has its reason', () => {
     const reasons = read('docs/dependencies.md')
     for (const name of Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })) assert.ok(reasons.includes(`\`${name.replace(/^@types\/.*/, '@types/*')}\``), name)
+  })
+
+  test('Node is started with the same flags everywhere', () => {
+    const flags = [/ENTRYPOINT \["node", "([^"]+)"/.exec(read('Dockerfile.node')), /ENTRYPOINT \["node", "([^"]+)"/.exec(read('Dockerfile.cluster')), /^flags=(.*)$/m.exec(read('hack/set-up.sh'))]
+    for (const found of flags) assert.equal(found?.[1], NODE_FLAGS)
   })
 
   test('the lock file names no download address', () => {

@@ -24,7 +24,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 /** Folders that touch the machine; the rest takes time, chance and the process from its callers. */
 const EDGE = new Set(['server', 'admin', 'node', 'netlink'])
 /** The real clock is the one place that may, and credentials come from the pod's environment. */
-const AT_THE_EDGE_TOO = new Set(['src/base/clock.ts', 'src/cluster/source/kubeconfig.ts'])
+const AT_THE_EDGE_TOO = new Set(['src/base/clock.ts', 'src/base/fake-clock.ts', 'src/cluster/source/kubeconfig.ts'])
 /** Without `node:` modules: these run anywhere. */
 const PURE = new Set(['base', 'wire', 'core', 'plugins'])
 

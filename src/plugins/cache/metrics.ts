@@ -1,4 +1,4 @@
-import type { Counter, Metrics } from '../../core/metrics.ts'
+import type { Counter, Gauge, Metrics } from '../../core/metrics.ts'
 import type { ServerInfo } from '../../core/server-info.ts'
 
 /** The `coredns_cache_*` handles of one listener group. */
@@ -37,11 +37,17 @@ export function cacheMetrics(metrics: Metrics, zones: string): (server: ServerIn
     servedStale: lazily(() => stale.with(label, zones, '')),
     successEvictions: (n) => { if (n > 0) evictions.with(label, 'success', zones, '').add(n) },
     denialEvictions: (n) => { if (n > 0) evictions.with(label, 'denial', zones, '').add(n) },
-    sizes(success, denial) {
-      entries.with(label, 'success', zones, '').set(success)
-      entries.with(label, 'denial', zones, '').set(denial)
-    },
+    sizes: sizesInto(() => [entries.with(label, 'success', zones, ''), entries.with(label, 'denial', zones, '')]),
   })
+}
+
+function sizesInto(make: () => readonly [Gauge, Gauge]): CacheMetrics['sizes'] {
+  let gauges: readonly [Gauge, Gauge] | undefined
+  return (success, denial) => {
+    gauges ??= make()
+    gauges[0].set(success)
+    gauges[1].set(denial)
+  }
 }
 
 function lazily(make: () => Counter): Counter {

@@ -79,14 +79,13 @@ export class Instance {
   /** Settles the query, or leaves it to the next instance. */
   async answer(q: Query): Promise<'settled' | 'next'> {
     const protocol = this.#protocol(q)
-    const { outcome, shared } = await this.#coalesced(q, protocol)
+    const key = coalescingKey(q.request, protocol)
+    const { outcome, shared } = await this.#coalescer.run(key, () => this.#walk(copyMessage(q.request), protocol), (result) => result.kind === 'reply')
     if (outcome.kind === 'failed') q.fail(outcome.rcode, outcome.error)
     else if (outcome.kind === 'wrong') q.begin(RCODE.FORMERR)
     else {
       if (this.#hasSuccessor && this.#handsOver(outcome.reply)) return 'next'
-      const reply = shared ? copyMessage(outcome.reply) : outcome.reply
-      reply.questions = [...outcome.reply.questions]
-      q.adopt(reply)
+      q.adopt(shared ? ownCopy(outcome.reply, q) : outcome.reply)
     }
     return 'settled'
   }
@@ -96,18 +95,8 @@ export class Instance {
     return this.#options.preferUdp ? 'udp' : q.protocol
   }
 
-  async #coalesced(q: Query, protocol: Protocol): Promise<{ outcome: Outcome; shared: boolean }> {
-    const key = coalescingKey(q.request, protocol)
-    if (key === undefined) return { outcome: await this.#limited(q.request, protocol), shared: false }
-    const { outcome, shared } = await this.#coalescer.run(key, () => this.#limited(q.request, protocol), (result) => result.kind === 'reply')
-    // Queries that differ in letter case only share an answer, but each gets its own question back (draft-vixie-dnsext-dns0x20).
-    if (!shared || outcome.kind !== 'reply') return { outcome, shared }
-    const reply = copyMessage(outcome.reply)
-    reply.questions = [q.question]
-    return { outcome: { kind: 'reply', reply }, shared }
-  }
-
-  async #limited(request: Message, protocol: Protocol): Promise<Outcome> {
+  /** As many queries at once as the options allow. */
+  async #walk(request: Message, protocol: Protocol): Promise<Outcome> {
     const { maxConcurrent } = this.#options
     if (maxConcurrent > 0 && this.#underWay >= maxConcurrent) {
       this.#rejected.add()
@@ -115,14 +104,14 @@ export class Instance {
     }
     this.#underWay++
     try {
-      return await this.#walk(copyMessage(request), protocol)
+      return await this.#attempts(request, protocol)
     } finally {
       this.#underWay--
     }
   }
 
   /** Tries upstreams in the policy's order, round and round, until one answers or the attempts or the time are used up. */
-  async #walk(request: Message, protocol: Protocol): Promise<Outcome> {
+  async #attempts(request: Message, protocol: Protocol): Promise<Outcome> {
     const { maxConnectAttempts, failfast } = this.#options
     const deadline = this.#env.clock.nowMs() + DEADLINE_MS
     const list = this.#policy(this.#upstreams)
@@ -131,7 +120,7 @@ export class Instance {
     let downs = 0
     let failovers = 0
     let network = protocol
-    let last = new Error('no healthy proxies')
+    let last: Error | undefined
     for (let i = 0; this.#env.clock.nowMs() < deadline; i++) {
       if (i % list.length === 0) downs = 0
       let upstream = list[i % list.length]!
@@ -156,7 +145,7 @@ export class Instance {
       if (this.#options.failover.has(outcome.rcode) && ++failovers < list.length) continue
       return { kind: 'reply', reply: outcome }
     }
-    return { kind: 'failed', rcode: RCODE.SERVFAIL, error: last }
+    return { kind: 'failed', rcode: RCODE.SERVFAIL, error: last ?? new Error('no healthy proxies') }
   }
 
   async #once(upstream: Upstream, request: Message, protocol: Protocol, deadline: number): Promise<Message | Error> {
@@ -175,4 +164,11 @@ export class Instance {
     const { next, nextOnNodata } = this.#options
     return next.has(reply.rcode) || (nextOnNodata && reply.rcode === RCODE.NOERROR && reply.answers.length === 0)
   }
+}
+
+/** Queries that differ in letter case only share an answer, but each gets its own question back (draft-vixie-dnsext-dns0x20). */
+function ownCopy(reply: Message, q: Query): Message {
+  const copy = copyMessage(reply)
+  copy.questions = [q.question]
+  return copy
 }
