@@ -162,9 +162,13 @@ class Parser {
     while (this.#is('[')) {
       this.#at++
       const inner = node
-      const key = this.expression(0)
+      const from = this.#is(':') ? undefined : this.expression(0)
+      if (this.#is(':')) {
+        this.#at++
+        const to = this.#is(']') ? undefined : this.expression(0)
+        node = (scope) => slice(inner(scope), from?.(scope), to?.(scope))
+      } else node = (scope) => element(inner(scope), from!(scope))
       this.#expect(']')
-      node = (scope) => element(inner(scope), key(scope))
     }
     return node
   }
@@ -294,6 +298,12 @@ function same(a: ExpressionValue, b: ExpressionValue): boolean {
 function order(a: ExpressionValue, b: ExpressionValue): number {
   if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a === b ? 0 : 1
   return number(a) - number(b)
+}
+
+/** `value[from:to]`: ends that are left out, or lie outside, are those of the value; negative ones count from its end. */
+function slice(value: ExpressionValue, from: ExpressionValue, to: ExpressionValue): ExpressionValue {
+  if (typeof value !== 'string' && !Array.isArray(value)) throw new ExpressionError('only texts and lists have slices')
+  return value.slice(from === undefined ? 0 : number(from), to === undefined ? value.length : number(to)) as ExpressionValue
 }
 
 function element(value: ExpressionValue, key: ExpressionValue): ExpressionValue {

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { FakeClock } from '../base/fake-clock.ts'
+import { MemoryLog } from '../base/log.ts'
+import { Configuration } from './configuration.ts'
+import { NO_KUBE_DNS, parseKubeDns } from './kube-dns-config.ts'
+import { expandTemplate, type TemplateValues } from './template.ts'
+
+const VALUES: TemplateValues = { localIps: ['169.254.20.10', 'fd00::10'], clusterDns: '10.96.0.11', clusterDnsHint: 'the Service kube-dns-upstream must exist', prometheusAddress: ':9253', port: 53 }
+const TEMPLATE = `cluster.local:53 {
+    bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__
+    forward . __PILLAR__CLUSTER__DNS__ {
+            force_tcp
+    }
+    prometheus __PROMETHEUS__ENDPOINT__
+}
+.:53 {
+    forward . __PILLAR__UPSTREAM__SERVERS__ {
+            force_tcp
+    }
+}
+`
+
+describe('the template of the Corefile', () => {
+  test('without a kube-dns configuration', () => {
+    const text = expandTemplate(TEMPLATE, VALUES, NO_KUBE_DNS)
+    assert.match(text, /bind 169\.254\.20\.10 fd00::10 \n/)
+    assert.match(text, /forward \. 10\.96\.0\.11 \{\s+force_tcp/)
+    assert.match(text, /forward \. \/etc\/resolv\.conf \{\s+force_tcp/)
+    assert.match(text, /prometheus :9253/)
+    assert.doesNotMatch(text, /__/)
+  })
+
+  test('custom upstreams are asked over UDP, the cluster still over TCP', () => {
+    const text = expandTemplate(TEMPLATE, VALUES, parseKubeDns(new Map([['upstreamNameservers', '["8.8.8.8", "1.1.1.1:5353"]']])))
+    assert.match(text, /forward \. 8\.8\.8\.8 1\.1\.1\.1:5353\n/)
+    assert.match(text, /forward \. 10\.96\.0\.11 \{\s+force_tcp/)
+  })
+
+  test('a block for each stub domain, in order of their names', () => {
+    const text = expandTemplate('', VALUES, parseKubeDns(new Map([['stubDomains', '{"b.example": ["1.2.3.4"], "a.example": ["[fd00::1]:53", "1.2.3.5"]}']])))
+    assert.deepEqual([...text.matchAll(/^(\S+) \{[\s\S]*?bind (.*)\n\s+forward (.*)\n/gm)].map((match) => match.slice(1)), [
+      ['a.example:53', '169.254.20.10 fd00::10', '. [fd00::1]:53 1.2.3.5'], ['b.example:53', '169.254.20.10 fd00::10', '. 1.2.3.4'],
+    ])
+  })
+
+  test('a cluster without an address of its DNS says what is missing', () => {
+    assert.throws(() => expandTemplate(TEMPLATE, { ...VALUES, clusterDns: undefined }, NO_KUBE_DNS), /the Service kube-dns-upstream must exist/)
+    assert.doesNotThrow(() => expandTemplate('. {\n}\n', { ...VALUES, clusterDns: undefined }, NO_KUBE_DNS))
+  })
+
+  test('a kube-dns configuration that is wrong is refused by its key', () => {
+    for (const [key, text, expected] of [
+      ['stubDomains', '{', /stubDomains: not JSON/], ['stubDomains', '[]', /an object of domains/], ['stubDomains', '{"A.example": []}', /"A\.example" is no domain/], ['stubDomains', '{"a": "1.1.1.1"}', /stubDomains: a: a list/],
+      ['stubDomains', '{"a": ["dns.example"]}', /"dns\.example" is no IP or IP:port/], ['upstreamNameservers', '["1.1.1.1","1.1.1.2","1.1.1.3","1.1.1.4"]', /4 servers; at most 3/], ['upstreamNameservers', '["1.1.1.1:0"]', /is no IP or IP:port/],
+    ] as const) assert.throws(() => parseKubeDns(new Map([[key, text]])), expected, text)
+  })
+})
+
+describe('the Corefile of the agent', () => {
+  let folder: string
+  let clock: FakeClock
+  let log: MemoryLog
+  let failures: string[]
+  let written: number
+  let configuration: Configuration
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'hearth-configuration-'))
+    clock = new FakeClock()
+    log = new MemoryLog()
+    failures = []
+    written = 0
+    put('Corefile.base', 'one __PILLAR__UPSTREAM__SERVERS__')
+    configuration = new Configuration({ template: join(folder, 'Corefile.base'), corefile: join(folder, 'Corefile'), kubeDnsFolder: join(folder, 'kube-dns'), values: VALUES }, {
+      clock, log, failed: (kind) => failures.push(kind), written: () => { written++ },
+    })
+    configuration.writeFirst()
+    configuration.watch()
+  })
+
+  afterEach(() => {
+    configuration.stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  const put = (file: string, text: string) => writeFileSync(join(folder, file), text)
+  const corefile = () => readFileSync(join(folder, 'Corefile'), 'utf8')
+
+  test('follows the template, and is not written again without need', () => {
+    assert.equal(corefile(), 'one /etc/resolv.conf')
+    clock.advance(10_000)
+    assert.equal(written, 0)
+    put('Corefile.base', 'two')
+    clock.advance(2000)
+    assert.equal(corefile(), 'two')
+    assert.equal(written, 1)
+    assert.deepEqual(readdirSync(folder).filter((name) => name.endsWith('.tmp')), [])
+  })
+
+  test('follows a ConfigMap that is mounted later; a mistake keeps the last good one and is said once', () => {
+    mkdirSync(join(folder, 'kube-dns'))
+    put('kube-dns/upstreamNameservers', '["8.8.8.8"]')
+    clock.advance(2000)
+    assert.equal(corefile(), 'one 8.8.8.8')
+    put('kube-dns/upstreamNameservers', '["nonsense"]')
+    clock.advance(20_000)
+    assert.equal(corefile(), 'one 8.8.8.8')
+    assert.deepEqual(failures, ['configmap'])
+    assert.equal(log.lines.filter((line) => line.includes('kube-dns configuration rejected, keeping the last good one')).length, 1)
+    rmSync(join(folder, 'kube-dns'), { recursive: true })
+    clock.advance(2000)
+    assert.equal(corefile(), 'one /etc/resolv.conf')
+  })
+
+  test('a template that goes keeps the Corefile', () => {
+    rmSync(join(folder, 'Corefile.base'))
+    clock.advance(10_000)
+    assert.equal(corefile(), 'one /etc/resolv.conf')
+    assert.equal(failures.length, 1)
+    put('Corefile.base', 'back')
+    clock.advance(2000)
+    assert.equal(corefile(), 'back')
+  })
+})
