@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Timer } from '../base/clock.ts'
+import { WriteBatch } from '../base/write-batch.ts'
 import type { Peer } from '../core/query.ts'
 import { acceptPacket } from './accept.ts'
 import { FrameReader } from '../wire/frames.ts'
@@ -21,12 +22,11 @@ export class TcpConnection {
   readonly #world: ListenerWorld
   readonly #client: Peer
   readonly #local: Peer
+  readonly #batch: WriteBatch
   readonly #frames = new FrameReader()
   readonly #closed: () => void
   #timer: Timer | undefined
   #underWay = 0
-  /** Answers that are ready together leave in one system call. */
-  #corked = false
   #received = 0
   /** Closes once nothing is under way: the client has half-closed, its allowance is used up, or the listener is closing. */
   #finishing = false
@@ -34,6 +34,7 @@ export class TcpConnection {
 
   constructor(socket: Socket, target: Target, world: ListenerWorld, closed: () => void) {
     this.#socket = socket
+    this.#batch = new WriteBatch(socket, world.clock)
     this.#target = target
     this.#world = world
     this.#closed = closed
@@ -134,14 +135,7 @@ export class TcpConnection {
     const frame = Buffer.allocUnsafe(reply.length + 2)
     frame.writeUInt16BE(reply.length)
     frame.set(reply, 2)
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      this.#world.clock.soon(() => {
-        this.#corked = false
-        this.#socket.uncork()
-      })
-    }
+    this.#batch.hold()
     this.#socket.write(frame)
   }
 

@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Timer } from '../base/clock.ts'
+import { WriteBatch } from '../base/write-batch.ts'
 import { FrameReader } from '../wire/frames.ts'
 import type { Message } from '../wire/message.ts'
 import { endpointLabel, type ConnectionSettings, type Endpoint, type Exchange, type UpstreamWorld } from './endpoint.ts'
@@ -83,6 +84,7 @@ class Connection {
   readonly #world: UpstreamWorld
   readonly #events: Events
   readonly #socket: Socket
+  readonly #batch: WriteBatch
   readonly #pending: Pending
   readonly #frames = new FrameReader()
   readonly #bornMs: number
@@ -90,7 +92,6 @@ class Connection {
   #idleTimer: Timer | undefined
   #connected = false
   #served = 0
-  #corked = false
   #heardMs = 0
   #open = true
 
@@ -103,6 +104,7 @@ class Connection {
     this.#bornMs = world.clock.nowMs()
     this.#socket = endpoint.transport === 'tls' ? this.#dialTls(session) : this.#dialTcp()
     this.#socket.setNoDelay(true)
+    this.#batch = new WriteBatch(this.#socket, world.clock)
     this.#socket.on(endpoint.transport === 'tls' ? 'secureConnect' : 'connect', () => this.#connect())
     this.#socket.on('data', (chunk) => this.#read(chunk))
     this.#socket.on('error', (error) => this.#fail(error))
@@ -129,21 +131,9 @@ class Connection {
       frame.writeUInt16BE(packet.length)
       frame.set(packet, 2)
       frame.writeUInt16BE(id, 2)
-      this.#write(frame)
+      this.#batch.hold()
+      this.#socket.write(frame)
     })
-  }
-
-  /** Questions that come together leave in one system call. */
-  #write(frame: Uint8Array): void {
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      this.#world.clock.soon(() => {
-        this.#corked = false
-        this.#socket.uncork()
-      })
-    }
-    this.#socket.write(frame)
   }
 
   close(): void {

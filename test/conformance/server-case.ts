@@ -68,7 +68,7 @@ export class ServerCasePlayer {
     } catch (error) {
       problems.push({ step: 0, text: String(error) })
     } finally {
-      for (const upstream of Object.values(this.#upstreams)) upstream.close()
+      for (const upstream of Object.values(this.#upstreams)) await upstream.close()
       await this.#program?.stop()
       rmSync(this.#folder, { recursive: true, force: true })
     }

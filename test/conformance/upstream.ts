@@ -1,12 +1,10 @@
-import { createSocket, type Socket } from 'node:dgram'
-import { createServer, type Server } from 'node:net'
 import { decodeMessage } from '../../src/wire/decode.ts'
 import { encodeMessage } from '../../src/wire/encode.ts'
 import { parseRcode, TYPE, typeName } from '../../src/wire/codes.ts'
-import { FrameReader } from '../../src/wire/frames.ts'
 import { Message, type Edns } from '../../src/wire/message.ts'
 import { txtRdata } from '../../src/wire/rdata.ts'
 import { parseRecord } from '../../src/wire/record.ts'
+import { DnsListener, type Received } from '../support/dns-listener.ts'
 import { nameText } from './reply.ts'
 
 /** One rule of a scripted upstream; see the README beside the cases. */
@@ -34,55 +32,36 @@ export interface UpstreamRule {
 export class ScriptedUpstream {
   readonly #rules: readonly UpstreamRule[]
   readonly #used = new Map<UpstreamRule, number>()
-  readonly #udp: Socket
-  readonly #tcp: Server
+  readonly #listener: Promise<DnsListener>
   #seen: string[] = []
   #closed = false
 
-  private constructor(rules: readonly UpstreamRule[], udp: Socket, tcp: Server) {
+  private constructor(port: number, rules: readonly UpstreamRule[]) {
     this.#rules = rules
-    this.#udp = udp
-    this.#tcp = tcp
-    udp.on('message', (packet, peer) => void this.#answer(packet, 'udp').then((replies) => {
-      for (const reply of replies ?? []) if (!this.#closed) udp.send(reply, peer.port, peer.address)
-      return undefined
-    }))
-    tcp.on('connection', (socket) => {
-      const frames = new FrameReader()
-      socket.on('error', () => socket.destroy())
-      socket.on('data', (chunk) => {
-        frames.push(chunk)
-        for (let packet = frames.next(); packet !== undefined; packet = frames.next()) {
-          void this.#answer(packet, 'tcp').then((replies) => {
-            if (replies === undefined) return socket.destroy()
-            for (const reply of replies) socket.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 0xff), reply]))
-            return undefined
-          })
-        }
-      })
-    })
+    this.#listener = DnsListener.open(port, (received) => void this.#serve(received))
   }
 
   static async open(port: number, rules: readonly UpstreamRule[]): Promise<ScriptedUpstream> {
-    const udp = createSocket('udp4')
-    await new Promise<void>((resolve) => {
-      udp.bind(port, '127.0.0.1', resolve)
-    })
-    const tcp = createServer()
-    await new Promise<void>((resolve) => {
-      tcp.listen(port, '127.0.0.1', resolve)
-    })
-    return new ScriptedUpstream(rules, udp, tcp)
+    const upstream = new ScriptedUpstream(port, rules)
+    await upstream.#listener
+    return upstream
   }
 
   takeSeen(): string[] {
     return this.#seen.splice(0).sort()
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true
-    this.#udp.close()
-    this.#tcp.close()
+    const listener = await this.#listener
+    listener.close()
+  }
+
+  async #serve({ packet, protocol, send, hangUp }: Received): Promise<void> {
+    const replies = await this.#answer(packet, protocol === 'udp' ? 'udp' : 'tcp')
+    if (this.#closed) return
+    if (replies === undefined) hangUp()
+    else for (const reply of replies) send(reply)
   }
 
   /** Undefined: close the connection. */

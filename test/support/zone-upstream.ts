@@ -1,13 +1,11 @@
-import { createSocket, type Socket } from 'node:dgram'
-import { createServer, type Server } from 'node:net'
 import { parseRcode, typeName } from '../../src/wire/codes.ts'
 import { decodeMessage } from '../../src/wire/decode.ts'
 import { encodeMessage } from '../../src/wire/encode.ts'
-import { FrameReader } from '../../src/wire/frames.ts'
 import { Message, type ResourceRecord } from '../../src/wire/message.ts'
 import { targetOf } from '../../src/wire/rdata.ts'
 import { parseRecord } from '../../src/wire/record.ts'
 import { nameText } from '../conformance/reply.ts'
+import { DnsListener } from './dns-listener.ts'
 import { freePort } from './ports.ts'
 
 /**
@@ -22,44 +20,21 @@ export class ZoneUpstream {
   readonly asked: string[] = []
   readonly #records = new Map<string, ResourceRecord[]>()
   readonly #rcodes = new Map<string, number>()
-  readonly #udp: Socket
-  readonly #tcp: Server
+  #listener: DnsListener | undefined
 
-  private constructor(zone: string, port: number, udp: Socket, tcp: Server) {
+  private constructor(zone: string, port: number) {
     this.port = port
-    this.#udp = udp
-    this.#tcp = tcp
     for (const line of zone.split('\n')) this.#read(line.replace(/#.*/, '').trim())
-    udp.on('message', (packet, peer) => udp.send(this.#answer(packet, true), peer.port, peer.address))
-    tcp.on('connection', (socket) => {
-      const frames = new FrameReader()
-      socket.on('error', () => socket.destroy())
-      socket.on('data', (chunk) => {
-        frames.push(chunk)
-        for (let packet = frames.next(); packet !== undefined; packet = frames.next()) {
-          const reply = this.#answer(packet, false)
-          socket.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 0xff), reply]))
-        }
-      })
-    })
   }
 
   static async open(zone: string): Promise<ZoneUpstream> {
-    const port = await freePort()
-    const udp = createSocket('udp4')
-    await new Promise<void>((resolve) => {
-      udp.bind(port, '127.0.0.1', resolve)
-    })
-    const tcp = createServer()
-    await new Promise<void>((resolve) => {
-      tcp.listen(port, '127.0.0.1', resolve)
-    })
-    return new ZoneUpstream(zone, port, udp, tcp)
+    const upstream = new ZoneUpstream(zone, await freePort())
+    upstream.#listener = await DnsListener.open(upstream.port, ({ packet, protocol, send }) => send(upstream.#answer(packet, protocol === 'udp')))
+    return upstream
   }
 
   close(): void {
-    this.#udp.close()
-    this.#tcp.close()
+    this.#listener?.close()
   }
 
   #read(line: string): void {

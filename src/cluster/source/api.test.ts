@@ -13,7 +13,7 @@ import { ClusterIndex } from '../index.ts'
 import type { Kind } from '../objects.ts'
 import { parseSelector } from '../selector.ts'
 import { ApiSource } from './api.ts'
-import type { SourceChoice } from './open.ts'
+import type { SourceChoice } from './source.ts'
 import type { Wanted } from './source.ts'
 
 const KINDS: readonly Kind[] = ['Service', 'EndpointSlice', 'Namespace']

@@ -3,7 +3,7 @@ import type { ClusterIndex } from '../index.ts'
 import type { Kind } from '../objects.ts'
 import { ApiClient } from './api-client.ts'
 import { connectionOf } from './kubeconfig.ts'
-import type { SourceChoice } from './open.ts'
+import type { SourceChoice } from './source.ts'
 import { Reflector } from './reflector.ts'
 import type { Source, SourceWorld, Wanted } from './source.ts'
 

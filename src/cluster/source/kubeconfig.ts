@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
-import type { SourceChoice } from './open.ts'
+import type { SourceChoice } from './source.ts'
 
 /** How to reach an API server: where it is, and what to put into a request so that it knows us. */
 export interface Connection {

@@ -1,14 +1,7 @@
 import type { Env } from '../../core/env.ts'
 import { ApiSource } from './api.ts'
 import { ManifestSource } from './manifests.ts'
-import type { Source, Wanted } from './source.ts'
-
-/** Where a cluster's objects come from. */
-export type SourceChoice =
-  | { readonly kind: 'in-cluster' }
-  | { readonly kind: 'kubeconfig'; readonly file: string; readonly context: string | undefined }
-  | { readonly kind: 'endpoint'; readonly url: string; readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined }
-  | { readonly kind: 'objects'; readonly paths: readonly string[] }
+import type { Source, SourceChoice, Wanted } from './source.ts'
 
 export function openSource(choice: SourceChoice, wanted: Wanted, world: Pick<Env, 'clock' | 'log' | 'random' | 'metrics'>): Source {
   return choice.kind === 'objects' ? new ManifestSource(choice.paths, wanted, world) : new ApiSource(choice, wanted, world)

@@ -14,6 +14,13 @@ export interface Wanted {
   readonly namespaceLabels: Selector | undefined
 }
 
+/** Where a cluster's objects come from. */
+export type SourceChoice =
+  | { readonly kind: 'in-cluster' }
+  | { readonly kind: 'kubeconfig'; readonly file: string; readonly context: string | undefined }
+  | { readonly kind: 'endpoint'; readonly url: string; readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined }
+  | { readonly kind: 'objects'; readonly paths: readonly string[] }
+
 export interface SourceWorld {
   readonly clock: Clock
   readonly log: Log

@@ -4,7 +4,7 @@ import {
   applyOptions, duration, flag, initialValues, oneOf, onlyLine, placeOf, readInteger, row, zoneList, type Place,
 } from '../../corefile/options.ts'
 import type { Directive, Token } from '../../corefile/tree.ts'
-import type { SourceChoice } from '../../cluster/source/open.ts'
+import type { SourceChoice } from '../../cluster/source/source.ts'
 import { parseSelector, type Selector } from '../../cluster/selector.ts'
 import { isReverse } from '../../core/reverse.ts'
 import type { Name } from '../../wire/name.ts'
