@@ -4,11 +4,14 @@ import type { Clock } from './clock.ts'
 export class WriteBatch {
   readonly #stream: { cork(): void; uncork(): void }
   readonly #clock: Clock
+  readonly #flushed: () => void
   #held = false
 
-  constructor(stream: { cork(): void; uncork(): void }, clock: Clock) {
+  /** `flushed` is called after each time that what was held has been handed to the system. */
+  constructor(stream: { cork(): void; uncork(): void }, clock: Clock, flushed: () => void = () => {}) {
     this.#stream = stream
     this.#clock = clock
+    this.#flushed = flushed
   }
 
   /** Call before a write. */
@@ -19,6 +22,7 @@ export class WriteBatch {
     this.#clock.soon(() => {
       this.#held = false
       this.#stream.uncork()
+      this.#flushed()
     })
   }
 }

@@ -34,7 +34,7 @@ export class TcpConnection {
 
   constructor(socket: Socket, target: Target, world: ListenerWorld, closed: () => void) {
     this.#socket = socket
-    this.#batch = new WriteBatch(socket, world.clock)
+    this.#batch = new WriteBatch(socket, world.clock, () => this.#settle(true))
     this.#target = target
     this.#world = world
     this.#closed = closed

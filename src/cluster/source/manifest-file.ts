@@ -25,7 +25,13 @@ export function parseManifests(text: string, file: string): { objects: ManifestO
       errors.push(`${file}:${lines.linePos(problem.pos[0]).line}: ${problem.message}; this document is left out`)
       continue
     }
-    readDocument(document, file, lines, objects, errors)
+    try {
+      readDocument(document, file, lines, objects, errors)
+    } catch (error) {
+      // The package's own: an alias without its anchor, or aliases that would fill memory.
+      if (!(error instanceof ReferenceError)) throw error
+      errors.push(`${file}:${lines.linePos(document.contents?.range[0] ?? document.range[0]).line}: ${error.message}; this document is left out`)
+    }
   }
   return { objects, errors }
 }
