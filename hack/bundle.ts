@@ -1,5 +1,5 @@
 /** Bundles each program into one file, with the native addon beside it: what the images contain. `bundle.ts [FOLDER]`. */
-import { cpSync, mkdirSync, rmSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
@@ -40,10 +40,20 @@ for (const program of ['hearth-node', 'hearth-cluster']) {
     minifySyntax: true,
     legalComments: 'none',
     banner: { js: BANNER },
+    // Stays a package, because it looks for its addon among packages.
+    external: ['koffi'],
     plugins: [kubeConfigOnly],
     logLevel: 'warning',
   })
+  copyKoffi(join(folder, program, 'lib', 'node_modules'))
   // The addon's loader looks for prebuilds in the folder above its own.
   if (program === 'hearth-node') cpSync(join(root, 'node_modules/netlink/prebuilds'), join(folder, program, 'prebuilds'), { recursive: true })
 }
 process.stdout.write(`${folder}\n`)
+
+/** koffi's loader, and its addon for the machine that this runs on. */
+function copyKoffi(to: string): void {
+  const packages = join(root, 'node_modules')
+  const wanted = ['koffi/package.json', 'koffi/index.js', 'koffi/src/koffi/index.js', '@koromix/koffi-linux-*/{package.json,index.js,linux_*/koffi.node}']
+  for (const path of wanted.flatMap((pattern) => globSync(pattern, { cwd: packages }))) cpSync(join(packages, path), join(to, path), { recursive: true })
+}

@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Folder of src → folders that it may import. docs/architecture.md gives the reasons. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   base: [],
+  native: ['base'],
   wire: ['base'],
   corefile: ['base', 'wire'],
   netlink: ['base'],
@@ -17,12 +18,12 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   cluster: ['base', 'core'],
   admin: ['base', 'core'],
   plugins: ['base', 'wire', 'corefile', 'core', 'upstream', 'cluster'],
-  server: ['base', 'wire', 'corefile', 'core', 'upstream', 'admin'],
-  node: ['base', 'core', 'netlink', 'server'],
+  server: ['base', 'native', 'wire', 'corefile', 'core', 'upstream', 'admin'],
+  node: ['base', 'native', 'core', 'netlink', 'server'],
 }
 
 /** Folders that touch the machine; the rest takes time, chance and the process from its callers. */
-const EDGE = new Set(['server', 'admin', 'node', 'netlink'])
+const EDGE = new Set(['server', 'admin', 'node', 'netlink', 'native'])
 /** The real clock is the one place that may, and credentials come from the pod's environment. */
 const AT_THE_EDGE_TOO = new Set(['src/base/clock.ts', 'src/base/fake-clock.ts', 'src/cluster/source/kubeconfig.ts'])
 /** Without `node:` modules: these run anywhere. */
