@@ -5,5 +5,5 @@ node=$root/node_modules/.bin/node
 flags=--max-semi-space-size=8
 if [ ! -x "$node" ] || [ "$root/package-lock.json" -nt "$root/node_modules/.package-lock.json" ]; then
   command -v npm >/dev/null || { echo "missing: npm (of Node 20 or later); install Node from your distribution or nodejs.org" >&2; exit 1; }
-  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2) || { echo "missing: the packages of package-lock.json; npm ci failed, see above" >&2; exit 1; }
+  (cd "$root" && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2) || { echo "missing: the packages of package-lock.json; npm ci failed, see above" >&2; exit 1; }
 fi

@@ -1,15 +1,14 @@
 /**
  * The demo of hack/run.sh: three hosts made of network namespaces (this process stands in the node's), both programs on the demo's
- * manifests, a tour of questions as a pod asks them. `--once` ends after the tour; `--loopback` does without namespaces.
+ * manifests, a tour of questions as a pod asks them. `--once` ends after the tour.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Nftables } from '../../src/netlink/nftables.ts'
 import { configure } from './configure.ts'
-import { Host } from './host.ts'
+import type { Host } from './host.ts'
 import { Resident } from './resident.ts'
+import { play, type Scene } from './scene.ts'
 import { printTour } from './tour.ts'
 
 const NODE_IPS = { linkLocal: '169.254.20.10', vip: '10.96.0.10' }
@@ -21,29 +20,19 @@ const OUTSIDE_PORT = 5353
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const once = process.argv.includes('--once')
 
-const folder = mkdtempSync(join(tmpdir(), 'hearth-demo-'))
-const pod = await Host.open('pod')
-const cluster = await Host.open('cluster')
-const residents: Resident[] = []
-let status = 1
-try {
-  await wire()
-  await startPrograms()
-  status = await printTour(pod, { server: NODE_IPS.vip, port: 53, metrics: 'http://127.0.0.1:9253/metrics', cluster: `${UPSTREAM_VIP}:53`, outside: `${OUTSIDE}:${OUTSIDE_PORT}` })
+await play(async (scene) => {
+  const pod = await scene.host('pod')
+  const cluster = await scene.host('cluster')
+  await wire(pod, cluster)
+  await startPrograms(scene, cluster)
+  const status = await printTour(pod, { server: NODE_IPS.vip, port: 53, metrics: 'http://127.0.0.1:9253/metrics', cluster: `${UPSTREAM_VIP}:53`, outside: `${OUTSIDE}:${OUTSIDE_PORT}` })
   await printRules()
-  if (!once) await stayUp()
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-} finally {
-  for (const resident of residents.toReversed()) await resident.stop()
-  await pod.close()
-  await cluster.close()
-  rmSync(folder, { recursive: true, force: true })
-}
-process.exit(status)
+  if (!once) invite(pod)
+  return status
+}, { stay: !once })
 
 /** pod (10.244.1.5) — node (this namespace) — cluster (10.244.2.10), with kube-proxy's translation of the DNS addresses. */
-async function wire(): Promise<void> {
+async function wire(pod: Host, cluster: Host): Promise<void> {
   process.stdout.write(`Three hosts in network namespaces: pod ${POD}, node, cluster ${CLUSTER}\n`)
   await configure([
     { do: 'up', link: 'lo' },
@@ -68,14 +57,14 @@ async function wire(): Promise<void> {
   ])
 }
 
-async function startPrograms(): Promise<void> {
-  residents.push(await Resident.start('outside', cluster.spawn(process.execPath, [here('upstream.ts'), OUTSIDE, String(OUTSIDE_PORT)]), /ready/))
+async function startPrograms(scene: Scene, cluster: Host): Promise<void> {
+  await scene.resident(Resident.start('outside', cluster.spawn(process.execPath, [here('upstream.ts'), OUTSIDE, String(OUTSIDE_PORT)]), /ready/))
   const environment = { DEMO_OBJECTS: here('../demo/objects'), DEMO_UPSTREAM: `${OUTSIDE}:${OUTSIDE_PORT}` }
   const clusterCorefile = here('../demo/cluster.Corefile')
-  residents.push(await Resident.start('hearth-cluster', cluster.spawn(process.execPath, [here('../../cmd/hearth-cluster/main.ts'), '-conf', clusterCorefile], environment), /ready \(/))
-  residents.push(await Resident.spawn('hearth-node', [
+  await scene.resident(Resident.start('hearth-cluster', cluster.spawn(process.execPath, [here('../../cmd/hearth-cluster/main.ts'), '-conf', clusterCorefile], environment), /ready \(/))
+  await scene.resident(Resident.spawn('hearth-node', [
     here('../../cmd/hearth-node/main.ts'), '-localip', `${NODE_IPS.linkLocal},${NODE_IPS.vip}`, '-basecorefile', here('../demo/node.Corefile.base'),
-    '-conf', join(folder, 'Corefile'), '-upstreamsvc', 'kube-dns-upstream', '-pidfile', join(folder, 'hearth-node.pid'),
+    '-conf', join(scene.folder, 'Corefile'), '-upstreamsvc', 'kube-dns-upstream', '-pidfile', join(scene.folder, 'hearth-node.pid'),
   ], { ...environment, KUBE_DNS_UPSTREAM_SERVICE_HOST: UPSTREAM_VIP }, /rules in force/))
 }
 
@@ -89,12 +78,8 @@ async function printRules(): Promise<void> {
   nftables.close()
 }
 
-async function stayUp(): Promise<void> {
-  process.stdout.write(`\nUp. Ask for yourself from another terminal, as the pod:\n  nsenter --net=/proc/${pod.pid}/ns/net dig @${NODE_IPS.vip} web.shop.svc.cluster.local\n`
-    + `${process.getuid?.() === 0 && process.env.HEARTH_DEMO_USERNS === undefined ? '' : `  (prefix: nsenter --preserve-credentials --user=/proc/${process.pid}/ns/user)\n`}Ctrl-C ends it and leaves nothing behind.\n`)
-  await new Promise<void>((resolve) => {
-    const hold = setInterval(() => {}, 1 << 30)
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { clearInterval(hold); resolve() })
-  })
+function invite(pod: Host): void {
+  // In a user namespace of the demo's own the way to the pod leads through it.
+  const user = process.env.HEARTH_DEMO_USERNS === undefined ? '' : `--preserve-credentials --user=/proc/${process.pid}/ns/user `
+  process.stdout.write(`\nUp. Ask for yourself from another terminal, as the pod:\n  nsenter ${user}--net=/proc/${pod.pid}/ns/net dig @${NODE_IPS.vip} web.shop.svc.cluster.local\nCtrl-C ends it and leaves nothing behind.\n`)
 }
-

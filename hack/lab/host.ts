@@ -6,6 +6,8 @@ import type { Operation } from './configure.ts'
 
 const CONFIGURE = fileURLToPath(new URL('configure.ts', import.meta.url))
 const run = promisify(execFile)
+/** Arguments of setpriv before a command: SIGTERM for it when this process is gone, however that came. */
+export const ENDS_WITH_US = ['--pdeathsig', 'TERM', '--'] as const
 
 /** A host made of a network namespace. It lives as long as a small process that holds it, and that process as long as ours. */
 export class Host {
@@ -41,9 +43,9 @@ export class Host {
     return stdout
   }
 
-  /** A process that runs inside until it ends or `close` is called. Output is piped. */
+  /** A process that runs inside until it ends, `close` is called, or this process is gone. Output is piped. */
   spawn(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
-    const child = spawn('nsenter', this.#enter(command, args), { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environment } })
+    const child = spawn('nsenter', this.#enter('setpriv', [...ENDS_WITH_US, command, ...args]), { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environment } })
     this.#children.add(child)
     child.on('exit', () => this.#children.delete(child))
     return child

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { stop } from './host.ts'
+import { ENDS_WITH_US, stop } from './host.ts'
 
 const START_TIMEOUT_MS = 30_000
 const KEPT_BYTES = 64 * 1024
@@ -18,9 +18,9 @@ export class Resident {
     }
   }
 
-  /** In this namespace, with this Node. */
+  /** In this namespace, with this Node; not longer than this process. */
   static spawn(name: string, args: readonly string[], environment: Readonly<Record<string, string>>, ready: RegExp): Promise<Resident> {
-    return Resident.start(name, spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environment } }), ready)
+    return Resident.start(name, spawn('setpriv', [...ENDS_WITH_US, process.execPath, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environment } }), ready)
   }
 
   /** Waits until the output matches. Rejects with the output when the program ends or takes too long. */
