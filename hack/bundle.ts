@@ -54,6 +54,6 @@ process.stdout.write(`${folder}\n`)
 /** koffi's loader, and its addon for the machine that this runs on. */
 function copyKoffi(to: string): void {
   const packages = join(root, 'node_modules')
-  const wanted = ['koffi/package.json', 'koffi/index.js', 'koffi/src/koffi/index.js', '@koromix/koffi-linux-*/{package.json,index.js,linux_*/koffi.node}']
+  const wanted = ['koffi/package.json', 'koffi/index.js', 'koffi/src/koffi/index.js', 'koffi/src/koffi/src/static.js', '@koromix/koffi-linux-*/{package.json,index.js,linux_*/koffi.node}']
   for (const path of wanted.flatMap((pattern) => globSync(pattern, { cwd: packages }))) cpSync(join(packages, path), join(to, path), { recursive: true })
 }

@@ -1,6 +1,8 @@
 import { RCODE } from '../wire/codes.ts'
-import { DROP, NEXT, type DONE, type Stage, type Verdict } from './plugin.ts'
+import { DONE, DROP, NEXT, type Stage, type Verdict } from './plugin.ts'
 import type { Query } from './query.ts'
+import type { QuickQuestion } from './quick-question.ts'
+import type { QuickReply } from './quick-reply.ts'
 
 /** What a chain does with a bug in one of its stages. */
 export interface Faults {
@@ -19,6 +21,22 @@ export class Chain {
   constructor(stages: readonly Stage[], faults: Faults) {
     this.stages = stages
     this.#faults = faults
+  }
+
+  /** The quick way (see `QuickStage`). False: nothing has happened, the query needs `run`. True: the reply wants `finish`. */
+  quick(question: QuickQuestion, reply: QuickReply): boolean {
+    const { stages } = this
+    for (let i = 0; i < stages.length; i++) {
+      const { quick } = stages[i]!
+      if (quick === undefined) return false
+      const verdict = quick.query?.(question, reply) ?? NEXT
+      if (verdict === NEXT) continue
+      if (verdict !== DONE || !reply.fits(question)) return false
+      reply.answeredBy = stages[i]!.name
+      for (let up = i; up >= 0; up--) stages[up]!.quick!.reply?.(question, reply)
+      return true
+    }
+    return false
   }
 
   /** Runs stages `from` and below, and the way up as far as `from`. */

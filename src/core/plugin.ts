@@ -3,6 +3,7 @@ import type { Table } from '../corefile/options.ts'
 import type { Name } from '../wire/name.ts'
 import type { Env } from './env.ts'
 import type { Query } from './query.ts'
+import type { QuickStage } from './quick.ts'
 import type { BlockSettings } from './settings.ts'
 
 /** What a stage says on the way down. */
@@ -33,8 +34,8 @@ export interface Stage {
   stop?(): Promise<void>
   /** What `autopath @NAME` asks: the search list for this client, or undefined when it is not known. */
   searchPath?(q: Query): readonly Name[] | undefined
-  /** True when the stage sits above `cache` and must see every query, so that a packet cache may not answer for it. */
-  readonly perQuery?: boolean
+  /** The way from octets to octets beside the one above. Without it every query is asked in full. */
+  readonly quick?: QuickStage
 }
 
 /** What a directive's text knows about its surroundings. */

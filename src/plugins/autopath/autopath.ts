@@ -15,7 +15,6 @@ import type { AutopathOptions } from './options.ts'
 /** Walks a client's search list on the server, so that a name found late costs one round trip (specification 3.8). */
 export class Autopath implements Stage {
   readonly name = 'autopath'
-  readonly perQuery = true
   readonly #env: Env
   readonly #options: AutopathOptions
   readonly #successes: PerServer<Counter>

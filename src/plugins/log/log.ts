@@ -17,7 +17,6 @@ interface Before {
 /** One line per query, when it is answered. */
 export class QueryLog implements Stage {
   readonly name = 'log'
-  readonly perQuery = true
   readonly #env: Env
   readonly #rules: readonly LogRule[]
   readonly #before: Slot<Before>

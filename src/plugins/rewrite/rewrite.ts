@@ -16,7 +16,6 @@ interface Rewritten {
 /** Changes questions on the way down and replies on the way up (specification 3.7, 11.8). */
 export class Rewrite implements Stage {
   readonly name = 'rewrite'
-  readonly perQuery = true
   readonly #env: Env
   readonly #rules: readonly Rule[]
   readonly #rewritten: Slot<Rewritten>

@@ -1,0 +1,63 @@
+import type { DONE, NEXT } from './plugin.ts'
+import type { QuickQuestion } from './quick-question.ts'
+import type { QuickReply } from './quick-reply.ts'
+
+/** This query needs the chain's ordinary way, with a `Query` and its messages. Nothing must have happened yet. */
+export const IN_FULL = 3
+export type QuickVerdict = typeof NEXT | typeof DONE | typeof IN_FULL
+
+/**
+ * The way through a stage from octets to octets, without an object or a string per query. A stage may have it beside its ordinary
+ * way, and both must give the same reply, logs and numbers. The quick way is taken as long as every stage on it can go along; at the
+ * first that cannot, the query starts anew on the ordinary way. Hence the rule: `query` decides and has no effect, what happens because
+ * of a query happens in `reply`, which is called only when the reply is certain to go out.
+ *
+ * Everything is synchronous and one query at a time is on its way, so that a stage may keep in a field of its own what `reply` needs
+ * to know of `query`.
+ */
+export interface QuickStage {
+  /** The way down. DONE: the reply is written. Absent: NEXT. */
+  query?(question: QuickQuestion, reply: QuickReply): QuickVerdict
+  /** The way up, for the stage that said DONE first and then for those above it. */
+  reply?(question: QuickQuestion, reply: QuickReply): void
+  /**
+   * For stages above `cache`: what packet workers, which answer from the packet cache without this thread, do in this stage's place;
+   * `{}` for nothing. Absent: the stage must see every query, and its block is not served by the packet cache.
+   */
+  readonly byWorkers?: WorkerDuty
+}
+
+export interface WorkerDuty {
+  /** Addresses change places from reply to reply. */
+  readonly shuffles?: boolean
+  /** The UDP size that counts is at most this. */
+  readonly udpSizeLimit?: number
+  /** Takes what packet workers have counted since the last time, for one listener group and zone of the block. */
+  count?(tally: Tally): void
+}
+
+/** What packet workers did for one listener group and zone. Arrays are the reader's for the time of the call. */
+export interface Tally {
+  /** The `server` label. */
+  readonly server: string
+  /** The block's zone, as `matchZone` gives it. */
+  readonly zone: string
+  /** By family (0: IPv4, 1: IPv6), then by place in `COUNTED_TYPES`, the last one for all others. */
+  readonly requests: readonly ArrayLike<number>[]
+  /** By rcode, 0 to 15. */
+  readonly replies: ArrayLike<number>
+  readonly dnssecOk: number
+  /** Seconds. */
+  readonly durations: Spread
+  readonly requestSizes: Spread
+  readonly replySizes: Spread
+  /** Answers from entries with what was asked for, and from entries that say there is nothing. */
+  readonly successHits: number
+  readonly denialHits: number
+}
+
+/** Observations of a histogram, by bucket; the last one is for what is beyond all bounds. */
+export interface Spread {
+  readonly counts: ArrayLike<number>
+  readonly sum: number
+}
