@@ -3,8 +3,12 @@ import { Command } from 'commander'
 import { corefileReader } from '../../src/server/corefile-source.ts'
 import { runProgram } from '../../src/server/program.ts'
 import { pluginTable, PLUGINS } from '../../src/plugins/index.ts'
+import { commands } from '../commands/index.ts'
+import type { Tool } from '../commands/tool.ts'
 import { fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
+
+const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:9154'
 
 interface Options {
   readonly conf?: string
@@ -13,6 +17,8 @@ interface Options {
   readonly plugins?: boolean
   readonly quiet?: boolean
 }
+
+const tool: Tool = { name: 'hearth-cluster', version: VERSION, plugins: PLUGINS, adminAddress: DEFAULT_ADMIN_ADDRESS }
 
 const command = new Command('hearth-cluster')
   .description('The DNS server of a Kubernetes cluster: a drop-in for CoreDNS.')
@@ -23,12 +29,12 @@ const command = new Command('hearth-cluster')
   .option('--quiet', 'do not print zones and version at the start')
   .version(`hearth-cluster-${VERSION}`, '--version', 'print the version and exit')
   .allowExcessArguments(false)
-  .parse(fromGoFlags(process.argv.slice(2)), { from: 'user' })
+  .action(run)
+for (const sub of commands(tool)) command.addCommand(sub)
+await command.parseAsync(fromGoFlags(process.argv.slice(2)), { from: 'user' })
 
-const options = command.opts<Options>()
-if (options.plugins === true) {
-  listPlugins(PLUGINS)
-} else {
+async function run(options: Options): Promise<void> {
+  if (options.plugins === true) return listPlugins(PLUGINS)
   await runProgram({
     name: 'hearth-cluster',
     version: VERSION,

@@ -4,12 +4,16 @@ import { Command, InvalidArgumentError } from 'commander'
 import { parseDuration } from '../../src/base/duration.ts'
 import { parseIp } from '../../src/base/ip.ts'
 import { NodeAgent } from '../../src/node/agent.ts'
+import { expandSample } from '../../src/node/template.ts'
 import { PLUGINS, pluginTable } from '../../src/plugins/index.ts'
 import { corefileReader } from '../../src/server/corefile-source.ts'
 import { runProgram } from '../../src/server/program.ts'
+import { commands } from '../commands/index.ts'
+import type { Tool } from '../commands/tool.ts'
 import { fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
 
+const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:9254'
 const DEFAULT_KUBE_DNS_FOLDER = '/etc/kube-dns'
 
 interface Options {
@@ -34,6 +38,8 @@ interface Options {
   readonly quiet: boolean
 }
 
+const tool: Tool = { name: 'hearth-node', version: VERSION, plugins: PLUGINS, adminAddress: DEFAULT_ADMIN_ADDRESS, expandTemplate: expandSample }
+
 const command = new Command('hearth-node')
   .description('The DNS cache of a node: a drop-in for NodeLocal DNSCache.')
   .option('--localip <list>', 'addresses to serve, of either family, separated by commas', localIps, [])
@@ -57,13 +63,12 @@ const command = new Command('hearth-node')
   .option('--quiet [bool]', 'do not print zones and version at the start', bool, false)
   .version(`hearth-node-${VERSION}`, '--version', 'print the version and exit')
   .allowExcessArguments(false)
-  .parse(fromGoFlags(process.argv.slice(2)), { from: 'user' })
-
-const options = command.opts<Options>()
-if (options.plugins === true) listPlugins(PLUGINS)
-else await run(options)
+  .action(run)
+for (const sub of commands(tool)) command.addCommand(sub)
+await command.parseAsync(fromGoFlags(process.argv.slice(2)), { from: 'user' })
 
 async function run(given: Options): Promise<void> {
+  if (given.plugins === true) return listPlugins(PLUGINS)
   if (given.localip.length === 0) command.error('error: -localip is wanted: the addresses to serve, such as -localip 169.254.20.10,10.96.0.10')
   const corefile = given.conf ?? given.corefile
   const agent = new NodeAgent({

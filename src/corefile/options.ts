@@ -1,6 +1,6 @@
 import { parseDuration } from '../base/duration.ts'
 import { nearest } from './directives.ts'
-import { ConfigError } from './error.ts'
+import { ConfigError, type ErrorCode } from './error.ts'
 import { normalizeZone } from './keys.ts'
 import type { Line, Token } from './tree.ts'
 
@@ -10,7 +10,7 @@ export interface Place {
   /** The option's word, or the directive's for its arguments. */
   readonly token: Token
   /** Throws ConfigError at a token, or at the option's word. */
-  fail(why: string, token?: Token): never
+  fail(why: string, token?: Token, code?: ErrorCode): never
 }
 
 /** One property of a directive: how many arguments, what they mean, what holds without it. */
@@ -67,15 +67,15 @@ export function placeOf(directive: string, token: Token, option?: string): Place
   return {
     directive,
     token,
-    fail(why, at) {
-      throw new ConfigError(at ?? token, directive, option === undefined ? why : `${option}: ${why}`)
+    fail(why, at, code) {
+      throw new ConfigError(at ?? token, directive, option === undefined ? why : `${option}: ${why}`, code)
     },
   }
 }
 
 export function checkCount(args: readonly Token[], min: number, max: number, place: Place): void {
-  if (args.length < min) place.fail(`Wrong argument count or unexpected line ending after '${(args.at(-1) ?? place.token).text}': ${countText(min, max)}, got ${args.length}`)
-  if (args.length > max) place.fail(`Wrong argument count: ${countText(min, max)}, got ${args.length}`, args[max]!)
+  if (args.length < min) place.fail(`Wrong argument count or unexpected line ending after '${(args.at(-1) ?? place.token).text}': ${countText(min, max)}, got ${args.length}`, undefined, 'argument-count')
+  if (args.length > max) place.fail(`Wrong argument count: ${countText(min, max)}, got ${args.length}`, args[max]!, 'argument-count')
 }
 
 /** Refuses arguments and a block: for directives that are only a word. */
@@ -105,7 +105,7 @@ export function formatOptions(table: Table): string[] {
 function unknownProperty(token: Token, directive: string, known: readonly string[]): ConfigError {
   const near = nearest(token.text, known)
   const hint = near !== undefined ? `; did you mean "${near}"?` : known.length > 0 ? `; known here: ${known.join(', ')}` : ''
-  return new ConfigError(token, directive, `unknown property '${token.text}'${hint}`)
+  return new ConfigError(token, directive, `unknown property '${token.text}'${hint}`, 'unknown-property')
 }
 
 function countText(min: number, max: number): string {

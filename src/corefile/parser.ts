@@ -6,7 +6,7 @@ import { Importer, type CorefileFiles } from './importer.ts'
 import { parseKey } from './keys.ts'
 import { isNewLine, tokenize } from './lexer.ts'
 import { linesOf } from './lines.ts'
-import type { Corefile, Directive, ServerBlock, Token } from './tree.ts'
+import type { Corefile, Directive, Inspected, ServerBlock, Token } from './tree.ts'
 
 export interface ParseOptions {
   /** The file's name in errors. */
@@ -27,8 +27,9 @@ export function parseCorefile(text: string, options: ParseOptions): Corefile {
   const importer = new Importer(options.files)
   const raw = new Parser(tokenize(text, options.file), importer, options.env).run()
   if (raw.length === 0) return builtinCorefile(options.defaultPort)
-  let blocks: readonly ServerBlock[] | undefined
-  return { blocks: () => (blocks ??= raw.map((block) => finishBlock(block, options))), warnings: importer.warnings, hash: configurationHash(raw, options.file) }
+  let finished: Inspected | undefined
+  const inspect = () => (finished ??= finishBlocks(raw, options))
+  return { inspect, blocks: () => faultless(inspect()), warnings: importer.warnings, hash: configurationHash(raw, options.file) }
 }
 
 /** What runs without a Corefile: `.:PORT { whoami; log }`. */
@@ -42,20 +43,41 @@ export function builtinCorefile(defaultPort: number): Corefile {
   })
 }
 
-/** Sorts directives into order of execution and keys into zones. */
-function finishBlock(raw: RawBlock, options: ParseOptions): ServerBlock {
-  const directives = [...raw.directives].map(([name, uses]): Directive => {
+function faultless({ blocks, errors }: Inspected): readonly ServerBlock[] {
+  const [first] = errors
+  if (first !== undefined) throw first
+  return blocks
+}
+
+function finishBlocks(raw: readonly RawBlock[], options: ParseOptions): Inspected {
+  const errors: ConfigError[] = []
+  return { blocks: raw.map((block) => finishBlock(block, options, errors)), errors }
+}
+
+/** Sorts directives into order of execution and keys into zones; what makes no sense goes into `errors` instead. */
+function finishBlock(raw: RawBlock, options: ParseOptions, errors: ConfigError[]): ServerBlock {
+  const directives = [...raw.directives].flatMap(([name, uses]) => attempt(errors, (): Directive => {
     const token = uses[0]![0]!
-    if (!options.directives.includes(name)) throw new ConfigError(token, DIRECTIVE_ORDER.includes(name) ? name : undefined, unknownDirective(name, options.directives))
+    if (!options.directives.includes(name)) throw new ConfigError(token, DIRECTIVE_ORDER.includes(name) ? name : undefined, unknownDirective(name, options.directives), 'unknown-directive')
     return { name, token, lines: uses.map((tokens) => linesOf(tokens, name)) }
-  })
+  }))
   const rank = (directive: Directive) => {
     const at = DIRECTIVE_ORDER.indexOf(directive.name)
     return at < 0 ? DIRECTIVE_ORDER.length : at
   }
   return {
-    keys: raw.keys.flatMap((key) => parseKey(key, options.defaultPort)),
+    keys: raw.keys.flatMap((key) => attempt(errors, () => parseKey(key, options.defaultPort)).flat()),
     directives: directives.sort((a, b) => rank(a) - rank(b)),
+  }
+}
+
+function attempt<T>(errors: ConfigError[], make: () => T): T[] {
+  try {
+    return [make()]
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    errors.push(error)
+    return []
   }
 }
 

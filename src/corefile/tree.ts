@@ -1,3 +1,5 @@
+import type { ConfigError } from './error.ts'
+
 /** A word of a Corefile and where it stands. */
 export interface Token {
   readonly text: string
@@ -49,9 +51,17 @@ export interface ServerBlock {
   readonly directives: readonly Directive[]
 }
 
+/** What could be made of a Corefile, and every mistake in keys and directives' names, in the order of the file. */
+export interface Inspected {
+  readonly blocks: readonly ServerBlock[]
+  readonly errors: readonly ConfigError[]
+}
+
 export interface Corefile {
-  /** Throws ConfigError for keys and directive names that make no sense; mistakes of syntax have been met before. */
+  /** Throws the first of `inspect`'s errors; mistakes of syntax have been met before. */
   blocks(): readonly ServerBlock[]
+  /** All mistakes at once: the blocks are then without the keys and directives that have one. */
+  inspect(): Inspected
   /** What deserves a warning but no refusal, each with its place. */
   readonly warnings: readonly string[]
   /** SHA-512 in hexadecimal over keys and tokens with their lines, equal to what CoreDNS computes (specification 14.1). */

@@ -1,4 +1,4 @@
-import type { KubeDnsConfig } from './kube-dns-config.ts'
+import { NO_KUBE_DNS, type KubeDnsConfig } from './kube-dns-config.ts'
 
 /** What stands for the template's variables (specification node-cache 1.4). */
 export interface TemplateValues {
@@ -22,6 +22,12 @@ export function expandTemplate(template: string, values: TemplateValues, kubeDns
     .replaceAll('__PILLAR__UPSTREAM__SERVERS__', upstreams)
     .replaceAll('__PROMETHEUS__ENDPOINT__', values.prometheusAddress)
   return text + stubBlocks(kubeDns, values)
+}
+
+/** A template with the values that the shipped manifests end up with, line by line: what `check` looks at in place of a node's own. */
+export function expandSample(template: string): string {
+  const values = { localIps: ['169.254.20.10', '10.96.0.10'], clusterDns: '10.96.0.11', clusterDnsHint: '', prometheusAddress: ':9253', port: 53 }
+  return expandTemplate(template, values, NO_KUBE_DNS)
 }
 
 /** Custom upstreams are asked over UDP: many do not take TCP (kubernetes/kubernetes 93471). */

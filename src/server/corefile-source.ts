@@ -1,5 +1,6 @@
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
+import type { CorefileFiles } from '../corefile/importer.ts'
 import { builtinCorefile, parseCorefile } from '../corefile/parser.ts'
 import type { Corefile } from '../corefile/tree.ts'
 
@@ -27,13 +28,16 @@ function parse(text: string, file: string, options: CorefileOptions): Corefile {
     defaultPort: options.defaultPort,
     directives: options.directives,
     env: (name) => process.env[name],
-    files: {
-      read: (path) => readFileSync(path, 'utf8'),
-      glob: (pattern) => globSync(pattern).sort(),
-      isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
-      resolve: (base, path) => (isAbsolute(path) ? path : resolve(base === '' || base === 'stdin' ? '.' : dirname(base), path)),
-    },
+    files: systemCorefileFiles,
   })
+}
+
+/** What imports read. */
+export const systemCorefileFiles: CorefileFiles = {
+  read: (path) => readFileSync(path, 'utf8'),
+  glob: (pattern) => globSync(pattern).sort(),
+  isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false,
+  resolve: (base, path) => (isAbsolute(path) ? path : resolve(base === '' || base === 'stdin' ? '.' : dirname(base), path)),
 }
 
 function textOf(path: string): string | undefined {

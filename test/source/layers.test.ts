@@ -20,6 +20,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   plugins: ['base', 'wire', 'corefile', 'core', 'upstream', 'cluster'],
   server: ['base', 'native', 'wire', 'corefile', 'core', 'upstream', 'admin'],
   node: ['base', 'native', 'core', 'netlink', 'server'],
+  check: ['base', 'wire', 'corefile', 'core', 'plugins', 'admin', 'server'],
 }
 
 /** Folders that touch the machine; the rest takes time, chance and the process from its callers. */
