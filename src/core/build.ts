@@ -61,6 +61,7 @@ export interface BlockPlace {
 export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plugin>, world: World): Block {
   const zones = [...new Set(source.keys.map((key) => key.zone))]
   const setups = source.directives.map((directive) => ({ directive, setup: parseDirective(directive, plugins, zones, source.keys) }))
+  const settings = mergeSettings(setups.map((entry) => entry.setup))
   const place: BlockPlace = { serverLabels: [], listening: [], bound: [] }
   const stages: Stage[] = []
   const inChain: Stage[] = []
@@ -71,7 +72,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
     const below = setups.slice(i).map((entry) => fingerprint(entry.directive)).join('\n')
     const env = makeEnv(world, {
       name: directive.name,
-      block: blockInfo(source, zones, place),
+      block: blockInfo(source, zones, settings.view, place),
       stages,
       chain,
       chainIndex: () => inChain.indexOf(stage),
@@ -82,7 +83,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
     stages.push(stage)
     if (stage.query !== undefined || stage.reply !== undefined) inChain.push(stage)
   })
-  return { keys: source.keys, zones, settings: mergeSettings(setups.map((entry) => entry.setup)), chain, stages, place }
+  return { keys: source.keys, zones, settings, chain, stages, place }
 }
 
 function parseDirective(directive: Directive, plugins: ReadonlyMap<string, Plugin>, zones: readonly Name[], keys: readonly Key[]): Setup {
@@ -137,10 +138,11 @@ function makeEnv(world: World, site: StageSite): Env {
   }
 }
 
-function blockInfo(source: ServerBlock, zones: readonly Name[], place: BlockPlace): BlockInfo {
+function blockInfo(source: ServerBlock, zones: readonly Name[], view: string, place: BlockPlace): BlockInfo {
   return {
     keys: source.keys,
     zones,
+    view,
     serverLabels: () => place.serverLabels,
     listening: () => place.listening,
     bound: () => place.bound,

@@ -63,6 +63,8 @@ export interface BlockInfo {
   readonly keys: readonly Key[]
   /** Zones of all keys, lower-cased and absolute. */
   readonly zones: readonly Name[]
+  /** The `view` label: the name that the `view` directive gives, or empty. */
+  readonly view: string
   /** `server` labels of the listener groups that serve the block. Complete from `start` on. */
   serverLabels(): readonly string[]
   /** Literal addresses that the block listens on, wildcard ones included (`0.0.0.0`, `::`), with port. Complete from `serving` on. */

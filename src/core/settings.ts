@@ -11,6 +11,8 @@ export interface BlockSettings {
   readonly reload: ReloadSettings | undefined
   /** `errors { stacktrace }`. */
   readonly stacktrace: boolean
+  /** `view`: the block's name in metrics; empty without one. */
+  readonly view: string
 }
 
 /** One `bind` line: addresses or interfaces, less those of `except`. */
@@ -40,4 +42,5 @@ export const DEFAULT_SETTINGS: BlockSettings = {
   timeouts: { readMs: 3000, writeMs: 5000, idleMs: 10_000, maxTcpQueries: -1 },
   reload: undefined,
   stacktrace: false,
+  view: '',
 }

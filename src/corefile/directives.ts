@@ -17,7 +17,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   dnstap: 'use log',
   pprof: 'remove it',
   local: 'answer localhost names with a hosts block',
-  acl: 'restrict clients with a NetworkPolicy',
   any: 'answer with template IN ANY',
   tls: 'put a TLS proxy in front',
 }

@@ -1,4 +1,5 @@
 import type { Plugin } from '../core/plugin.ts'
+import { aclPlugin } from './acl/index.ts'
 import { autopathPlugin } from './autopath/index.ts'
 import { bindPlugin } from './bind/index.ts'
 import { bufsizePlugin } from './bufsize/index.ts'
@@ -37,6 +38,7 @@ export const PLUGINS: readonly Plugin[] = [
   loadbalancePlugin,
   rewritePlugin,
   autopathPlugin,
+  aclPlugin,
   cachePlugin,
   templatePlugin,
   hostsPlugin,

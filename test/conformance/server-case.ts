@@ -56,14 +56,30 @@ export class ServerCasePlayer {
     this.#command = command
   }
 
-  async play(): Promise<Problem[]> {
+  /** What differs from the recording. */
+  play(): Promise<Problem[]> {
+    return this.#run((step, got) => this.#check(step, got))
+  }
+
+  /** What the program does, step by step, as a recording has it; undefined for steps that only do something. */
+  async record(): Promise<(Comparable | undefined)[]> {
+    const gots = new Map<Step, Comparable>()
+    const problems = await this.#run((step, got) => {
+      gots.set(step, got)
+      return []
+    })
+    if (problems.length > 0) throw new Error(`${this.#spec.name}: ${problems[0]!.text}`)
+    return this.#spec.steps.map((step) => gots.get(step))
+  }
+
+  async #run(judge: (step: Step, got: Comparable) => string[]): Promise<Problem[]> {
     const problems: Problem[] = []
     try {
       await this.#start()
       if (this.#spec.steps[0]!.exit === undefined && this.#spec.await !== false) await this.#awaitStarted()
       for (const [i, step] of this.#spec.steps.entries()) {
         const got = await this.#perform(step)
-        if (got !== undefined) problems.push(...this.#check(step, got).map((text) => ({ step: i + 1, text })))
+        if (got !== undefined) problems.push(...judge(step, got).map((text) => ({ step: i + 1, text })))
       }
     } catch (error) {
       problems.push({ step: 0, text: String(error) })
