@@ -39,5 +39,5 @@ function readLine(tokens: readonly Token[], from: number, directive: string): { 
 }
 
 function isBrace(token: Token, brace: '{' | '}'): boolean {
-  return token.text === brace && !token.quoted
+  return token.text === brace
 }

@@ -90,6 +90,11 @@ export function refuseBlock(line: Line, place: Place): void {
   if (first !== undefined) throw unknownProperty(first.token, place.directive, [])
 }
 
+/** For directives of which CoreDNS reads the first use in a block and no other. */
+export function firstLine(lines: readonly Line[]): Line {
+  return lines[0]!
+}
+
 /** For directives that may stand only once in a block. Gives that one line. */
 export function onlyLine(lines: readonly Line[], directive: string): Line {
   const second = lines[1]

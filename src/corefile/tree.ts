@@ -9,9 +9,10 @@ export interface Token {
   readonly line: number
   /** 1-based, in characters. */
   readonly column: number
-  readonly quoted: boolean
   /** Line breaks inside a quoted token. */
   readonly breaks: number
+  /** A directive's name as the file has it, before the environment is put in. */
+  readonly written?: string
   /** Begins a line whatever its number: the first word of an import, or the first behind one. */
   readonly fresh?: true
 }

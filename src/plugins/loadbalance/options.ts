@@ -1,6 +1,6 @@
 import { parsePrefix, type Prefix } from '../../base/ip.ts'
-import { applyOptions, checkCount, initialValues, onlyLine, placeOf, readDuration, row, type Place } from '../../corefile/options.ts'
-import type { Directive, Token } from '../../corefile/tree.ts'
+import { applyOptions, checkCount, initialValues, placeOf, readDuration, row, type Place } from '../../corefile/options.ts'
+import type { Directive, Line, Token } from '../../corefile/tree.ts'
 
 const RELOAD_MS = 30_000
 
@@ -22,9 +22,14 @@ export const WEIGHTED_TABLE = {
   }),
 }
 
-/** `loadbalance [round_robin | weighted FILE] { … }`. Throws ConfigError. */
+/** `loadbalance [round_robin | weighted FILE] { … }`. Of several uses the last policy counts, with all preferences since. Throws ConfigError. */
 export function parseLoadBalance(directive: Directive): LoadBalanceOptions {
-  const line = onlyLine(directive.lines, 'loadbalance')
+  return directive.lines.map(parseLine).reduce((before, next) => (
+    before.policy === 'round_robin' && next.policy === 'round_robin' ? { ...next, prefer: [...before.prefer, ...next.prefer] } : next
+  ))
+}
+
+function parseLine(line: Line): LoadBalanceOptions {
   const place: Place = placeOf('loadbalance', line.token)
   const [policy, file] = line.args
   const word = policy?.text ?? 'round_robin'
