@@ -1,17 +1,23 @@
 import '../../src/server/early-signals.ts'
 import { existsSync } from 'node:fs'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../../src/base/duration.ts'
 import { parseIp } from '../../src/base/ip.ts'
-import { NodeAgent } from '../../src/node/agent.ts'
+import { ACCEPT_RULES, type AcceptRules } from '../../src/node/accept-rules.ts'
+import { NodeAgent, type AgentOptions } from '../../src/node/agent.ts'
+import { parseTarget } from '../../src/node/fallback-targets.ts'
+import { PROXY_MODES, type ProxyModeOption } from '../../src/node/proxy-mode.ts'
 import { expandSample } from '../../src/node/template.ts'
 import { PLUGINS, pluginTable } from '../../src/plugins/index.ts'
 import { corefileReader } from '../../src/server/corefile-source.ts'
 import { runProgram } from '../../src/server/program.ts'
+import { parseName } from '../../src/wire/name.ts'
 import { commands } from '../commands/index.ts'
 import type { Tool } from '../commands/tool.ts'
 import { fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
+import { cleanupCommand } from './cleanup.ts'
+import { statusCommand } from './status.ts'
 
 const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:9254'
 const DEFAULT_KUBE_DNS_FOLDER = '/etc/kube-dns'
@@ -36,6 +42,9 @@ interface Options {
   readonly pidfile?: string
   readonly plugins?: boolean
   readonly quiet: boolean
+  readonly proxyMode: ProxyModeOption
+  readonly acceptRules: AcceptRules
+  readonly fallbackEndpoints: readonly string[]
 }
 
 const tool: Tool = { name: 'hearth-node', version: VERSION, plugins: PLUGINS, adminAddress: DEFAULT_ADMIN_ADDRESS, expandTemplate: expandSample }
@@ -56,6 +65,9 @@ const command = new Command('hearth-node')
   .option('--health-port <port>', 'port of the health check, for its rules', portNumber, 8080)
   .option('--skipteardown [bool]', 'leave rules and addresses behind at the end', bool, false)
   .option('--reloadwithsignal [bool]', 'reload at once after the Corefile was written, without the reload directive', bool, false)
+  .addOption(new Option('--proxy-mode <mode>', 'who translates Services on this node; none: no rules').choices(PROXY_MODES).default('auto'))
+  .addOption(new Option('--accept-rules <when>', 'accept DNS in the chains INPUT and OUTPUT of the filter table; auto: where they do not').choices(ACCEPT_RULES).default('auto'))
+  .option('--fallback-endpoints <list>', 'who answers the addresses when no agent does: addresses of the cluster\'s resolvers, or names of headless Services, separated by commas (default: the Service beside --upstreamsvc whose name ends in -endpoints)', endpoints, [])
   .option('--conf <file>', 'the Corefile')
   .option('-p, --dns.port <port>', 'default port of server blocks, and the port of the rules', portNumber, 53)
   .option('--pidfile <file>', 'write the process id here once queries are answered')
@@ -64,14 +76,15 @@ const command = new Command('hearth-node')
   .version(`hearth-node-${VERSION}`, '--version', 'print the version and exit')
   .allowExcessArguments(false)
   .action(run)
-for (const sub of commands(tool)) command.addCommand(sub)
+for (const sub of [...commands(tool), statusCommand(), cleanupCommand()]) command.addCommand(sub)
 await command.parseAsync(fromGoFlags(process.argv.slice(2)), { from: 'user' })
 
 async function run(given: Options): Promise<void> {
   if (given.plugins === true) return listPlugins(PLUGINS)
   if (given.localip.length === 0) command.error('error: -localip is wanted: the addresses to serve, such as -localip 169.254.20.10,10.96.0.10')
   const corefile = given.conf ?? given.corefile
-  const agent = new NodeAgent({
+  const options: AgentOptions = {
+    version: VERSION,
     localIps: given.localip,
     port: given['dns.port'],
     healthPort: given.healthPort,
@@ -87,7 +100,11 @@ async function run(given: Options): Promise<void> {
     kubeDnsFolder: given.kubednscm !== '' ? given.kubednscm : existsSync(DEFAULT_KUBE_DNS_FOLDER) ? DEFAULT_KUBE_DNS_FOLDER : undefined,
     upstreamService: given.upstreamsvc,
     reloadWithSignal: given.reloadwithsignal,
-  })
+    proxyMode: given.proxyMode,
+    acceptRules: given.acceptRules,
+    fallbackEndpoints: given.fallbackEndpoints,
+  }
+  let agent: NodeAgent | undefined
   await runProgram({
     name: 'hearth-node',
     version: VERSION,
@@ -95,10 +112,13 @@ async function run(given: Options): Promise<void> {
     quiet: given.quiet,
     pidfile: given.pidfile,
     read: corefileReader({ path: corefile, defaultPort: given['dns.port'], directives: PLUGINS.map((plugin) => plugin.name) }),
-    prepare: (world) => agent.prepare(world),
-    serving: (world, server) => agent.serving(world, server),
-    leaving: () => agent.leaving(),
-    left: () => agent.left(),
+    prepare: async (world) => {
+      agent = new NodeAgent(options, world)
+      await agent.prepare()
+    },
+    serving: async (_world, server) => agent?.serving(server),
+    leaving: async () => agent?.leaving(),
+    left: async () => agent?.left(),
   })
 }
 
@@ -109,6 +129,13 @@ function localIps(text: string): Uint8Array[] {
     if (ip === undefined) throw new InvalidArgumentError(`"${item}" is no IP address`)
     return ip
   })
+}
+
+function endpoints(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+  const wrong = items.find((item) => parseTarget(item) === undefined && (item.includes(':') || parseName(item) === undefined))
+  if (wrong !== undefined) throw new InvalidArgumentError(`"${wrong}" is neither an address, with or without a port, nor a name`)
+  return items
 }
 
 function bool(text: string): boolean {

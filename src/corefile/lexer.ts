@@ -1,7 +1,6 @@
 import type { Token } from './tree.ts'
 
-/** White space as Go's unicode.IsSpace has it: with U+0085, without the byte order mark. */
-const SPACE = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
+const SPACE = /\s/u
 
 /** Splits a Corefile into tokens (specification 1.1). Never fails: an unclosed quote runs to the end. */
 export function tokenize(text: string, file: string): Token[] {
@@ -17,7 +16,8 @@ class Lexer {
   #column = 1
 
   constructor(text: string, file: string) {
-    this.#text = text.replace(/^\uFEFF/, '')
+    // CoreDNS deletes carriage returns wherever they stand, and skips a byte order mark.
+    this.#text = text.replace(/^\uFEFF/, '').replaceAll('\r', '')
     this.#file = file
   }
 
@@ -35,17 +35,15 @@ class Lexer {
   #readWord(): void {
     const { line, column } = this.#place()
     let word = ''
-    // A comment glued to a word ends with the white space that ends the word.
-    let comment = false
-    for (; this.#at < this.#text.length; ) {
-      const char = this.#text[this.#at]!
-      // Carriage returns vanish wherever they stand outside quotes, also inside a word.
-      if (SPACE.test(char) && char !== '\r') break
-      comment ||= char === '#'
-      this.#step()
-      if (!comment && char !== '\r') word += char
+    while (this.#at < this.#text.length && !SPACE.test(this.#text[this.#at]!)) {
+      if (this.#text[this.#at] === '#') {
+        // A comment glued to a word ends with the white space that ends the word.
+        while (this.#at < this.#text.length && !SPACE.test(this.#text[this.#at]!)) this.#step()
+        break
+      }
+      word += this.#step()
     }
-    this.#tokens.push({ text: word, file: this.#file, line, column, breaks: 0 })
+    this.#tokens.push({ text: word, file: this.#file, line, column, quoted: false, breaks: 0 })
   }
 
   #readQuoted(): void {
@@ -53,19 +51,11 @@ class Lexer {
     this.#step()
     let word = ''
     while (this.#at < this.#text.length && this.#text[this.#at] !== '"') {
-      // A backslash shields the character behind it, and stays unless that is a quote.
-      if (this.#text[this.#at] === '\\') {
-        const shield = this.#step()
-        if (this.#at >= this.#text.length) break
-        if (this.#text[this.#at] !== '"') word += shield
-      }
+      if (this.#text[this.#at] === '\\' && this.#text[this.#at + 1] === '"') this.#step()
       word += this.#step()
     }
-    const closed = this.#at < this.#text.length
     this.#step()
-    // An opening quote at the very end is no word.
-    if (!closed && word === '') return
-    this.#tokens.push({ text: word, file: this.#file, line, column, breaks: this.#line - line })
+    this.#tokens.push({ text: word, file: this.#file, line, column, quoted: true, breaks: this.#line - line })
   }
 
   #skipComment(): void {

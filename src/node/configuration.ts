@@ -41,6 +41,11 @@ export class Configuration {
     this.#world = world
   }
 
+  /** Why the newest configuration is not the one that serves; empty when it is. */
+  get rejected(): string {
+    return this.#complaint
+  }
+
   /** Writes the first Corefile. Throws when there is no usable template; a bad ConfigMap only counts. */
   writeFirst(): void {
     this.#readKubeDns()

@@ -13,6 +13,8 @@ import { finishReply } from './finish.ts'
 export interface GroupWorld {
   readonly metrics: Metrics
   readonly echoed: { has(code: number): boolean }
+  /** Replies to the process's questions to itself. */
+  readonly selfProbe: { answer(request: Message): Message | undefined }
   /** A reply that has no wire form: a name with an empty label, say. The client gets SERVFAIL. */
   unsendable(q: Query, error: unknown): void
 }
@@ -48,6 +50,8 @@ export class Group implements ServerInfo {
   /** Answers a request; undefined means that the client gets nothing. At once unless a stage waits. */
   answer(request: Message, arrival: Arrival): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     if (request.questions.length === 0) return encodeMessage(replyTo(request, RCODE.SERVFAIL))
+    const toItself = this.#world.selfProbe.answer(request)
+    if (toItself !== undefined) return encodeMessage(toItself)
     if (request.edns !== undefined && request.edns.version !== 0 && this.#classAllowed(request)) return badVersion(request)
     const q = new Query(request, arrival)
     this.#inFlight++

@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { Timeouts } from '../core/settings.ts'
 import type { Admission } from './admission.ts'
 import type { Group } from './group.ts'
+import type { SocketMark } from './socket-mark.ts'
 
 /** A socket that takes queries for a group. The group can change under it at a reload; the socket stays. */
 export interface Listener {
@@ -23,4 +24,5 @@ export interface ListenerWorld {
   readonly log: Log
   readonly clock: Clock
   readonly admission: Admission
+  readonly socketMark: SocketMark
 }

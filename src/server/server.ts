@@ -7,6 +7,7 @@ import { Generation } from './generation.ts'
 import type { GroupWorld } from './group.ts'
 import type { KeepsakeStore } from './keepsakes.ts'
 import { ReloadWatch } from './reload-watch.ts'
+import type { SocketMark } from './socket-mark.ts'
 import { Sockets } from './sockets.ts'
 
 /** How long queries under way may take to finish when their sockets or their generation go. */
@@ -27,6 +28,7 @@ export interface ServerWorld extends World {
   readonly admission: Admission
   readonly group: GroupWorld
   readonly keepsakes: KeepsakeStore
+  readonly socketMark: SocketMark
   /** Turns debug lines on or off. */
   setDebug(on: boolean): void
 }
@@ -59,7 +61,7 @@ export class Server {
   /** `ZONE:PORT`, or `ZONE:PORT on ADDRESS`, sorted: what serves now. */
   zones(): string[] {
     const blocks = this.#current?.blocks ?? []
-    const lines = blocks.filter((block) => block.place.serverLabels.length > 0).flatMap((block) => block.keys.flatMap((key) => {
+    const lines = blocks.flatMap((block) => block.keys.flatMap((key) => {
       const zone = `${key.zone}:${key.port}`
       return block.place.bound.length === 0 ? [zone] : block.place.bound.map((address) => `${zone} on ${address}`)
     }))

@@ -29,6 +29,7 @@ export async function openUdp(address: string, port: number, target: Target, wor
       resolve()
     })
   })
+  world.socketMark.apply(socket)
   return new UdpListener(socket, shownAddress, target, world)
 }
 

@@ -6,13 +6,16 @@ import { Admission } from './admission.ts'
 import { EchoedOptions } from './finish.ts'
 import { hostSearchPath, systemFiles, systemHost, systemRandom } from './host.ts'
 import { KeepsakeStore } from './keepsakes.ts'
+import { SelfProbe } from './self-probe.ts'
 import type { ServerWorld } from './server.ts'
+import { SocketMark } from './socket-mark.ts'
 
 /** Queries under way in the process at once. At some 4 KiB each this bounds them to about 40 MiB. */
 const UNDER_WAY_LIMIT = 10_000
 
 export interface SystemWorld extends ServerWorld {
   readonly metrics: MetricsRegistry
+  readonly selfProbe: SelfProbe
 }
 
 /** The real world for one process. `fatal` ends it. */
@@ -22,6 +25,7 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
   const metrics = new MetricsRegistry({ processMetrics: true })
   const panics = metrics.counter('coredns_panics_total', 'A metrics that counts the number of panics.').with()
   const echoed = new EchoedOptions()
+  const selfProbe = new SelfProbe()
   return {
     log,
     clock: systemClock,
@@ -36,7 +40,10 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
     keepsakes: new KeepsakeStore(),
     admission: new Admission(UNDER_WAY_LIMIT, metrics),
     echoed,
+    socketMark: new SocketMark(),
+    selfProbe,
     group: {
+      selfProbe,
       metrics,
       echoed,
       unsendable: (q, error) => log.error(`reply to ${q.asked.name} cannot be encoded: ${String(error)}`),

@@ -19,7 +19,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   admin: ['base', 'core'],
   plugins: ['base', 'wire', 'corefile', 'core', 'upstream', 'cluster'],
   server: ['base', 'native', 'wire', 'corefile', 'core', 'upstream', 'admin'],
-  node: ['base', 'native', 'core', 'netlink', 'server'],
+  node: ['base', 'native', 'wire', 'core', 'netlink', 'server'],
   check: ['base', 'wire', 'corefile', 'core', 'plugins', 'admin', 'server'],
 }
 

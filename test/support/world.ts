@@ -106,6 +106,7 @@ async function open(corefile: string, options: TestOptions, tame: Tame): Promise
   const generation = new Generation(parsed, plugins, tame.world, {
     metrics: tame.metrics,
     echoed: tame.echoed,
+    selfProbe: { answer: () => undefined },
     unsendable: (_q, error) => { tame.panics.push(error) },
   })
   if (options.start !== false) await generation.start()

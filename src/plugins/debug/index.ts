@@ -1,10 +1,10 @@
-import { refuseArguments } from '../../corefile/options.ts'
+import { onlyLine, refuseArguments } from '../../corefile/options.ts'
 import type { Plugin } from '../../core/plugin.ts'
 
 export const debugPlugin: Plugin = {
   name: 'debug',
   parse(directive) {
-    for (const line of directive.lines) refuseArguments(line, 'debug')
+    refuseArguments(onlyLine(directive.lines, 'debug'), 'debug')
     return { settings: { debug: true } }
   },
 }
