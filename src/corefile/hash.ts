@@ -15,7 +15,7 @@ export function configurationHash(blocks: readonly RawBlock[], mainFile: string)
     Tokens: Object.fromEntries([...block.directives].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, uses]) => [name, uses.flat().map((token) => ({
       File: token.file === mainFile ? '' : token.file,
       Line: token.line,
-      Text: token.text,
+      Text: token.written ?? token.text,
     }))])),
   }))
   const json = JSON.stringify(plain).replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.codePointAt(0)!.toString(16).padStart(4, '0')}`)

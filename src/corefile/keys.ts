@@ -53,6 +53,7 @@ function zonesOf(text: string, token: Token): string[] {
     throw new ConfigError(token, undefined, `specified zone is too long: ${text.length} > ${MAX_ZONE_BYTES}`)
   }
   const zones = text === '' ? undefined : normalizeZone(text)
+  if (zonesOfCidr(text) !== undefined && /^(:|0.*:)/.test(text)) throw new ConfigError(token, undefined, `invalid CIDR ${text}`)
   if (zones === undefined) {
     throw new ConfigError(token, undefined, `zone is not a valid domain name: ${text}${text === '' ? '; for every name write "." before the port' : ''}`)
   }

@@ -1,6 +1,7 @@
 import type { Token } from './tree.ts'
 
-const SPACE = /\s/u
+/** White space as Go's unicode.IsSpace has it: with U+0085, without the byte order mark. */
+const SPACE = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
 
 /** Splits a Corefile into tokens (specification 1.1). Never fails: an unclosed quote runs to the end. */
 export function tokenize(text: string, file: string): Token[] {
@@ -16,8 +17,7 @@ class Lexer {
   #column = 1
 
   constructor(text: string, file: string) {
-    // CoreDNS deletes carriage returns wherever they stand, and skips a byte order mark.
-    this.#text = text.replace(/^\uFEFF/, '').replaceAll('\r', '')
+    this.#text = text.replace(/^\uFEFF/, '')
     this.#file = file
   }
 
@@ -35,15 +35,17 @@ class Lexer {
   #readWord(): void {
     const { line, column } = this.#place()
     let word = ''
-    while (this.#at < this.#text.length && !SPACE.test(this.#text[this.#at]!)) {
-      if (this.#text[this.#at] === '#') {
-        // A comment glued to a word ends with the white space that ends the word.
-        while (this.#at < this.#text.length && !SPACE.test(this.#text[this.#at]!)) this.#step()
-        break
-      }
-      word += this.#step()
+    // A comment glued to a word ends with the white space that ends the word.
+    let comment = false
+    for (; this.#at < this.#text.length; ) {
+      const char = this.#text[this.#at]!
+      // Carriage returns vanish wherever they stand outside quotes, also inside a word.
+      if (SPACE.test(char) && char !== '\r') break
+      comment ||= char === '#'
+      this.#step()
+      if (!comment && char !== '\r') word += char
     }
-    this.#tokens.push({ text: word, file: this.#file, line, column, quoted: false, breaks: 0 })
+    this.#tokens.push({ text: word, file: this.#file, line, column, breaks: 0 })
   }
 
   #readQuoted(): void {
@@ -51,11 +53,19 @@ class Lexer {
     this.#step()
     let word = ''
     while (this.#at < this.#text.length && this.#text[this.#at] !== '"') {
-      if (this.#text[this.#at] === '\\' && this.#text[this.#at + 1] === '"') this.#step()
+      // A backslash shields the character behind it, and stays unless that is a quote.
+      if (this.#text[this.#at] === '\\') {
+        const shield = this.#step()
+        if (this.#at >= this.#text.length) break
+        if (this.#text[this.#at] !== '"') word += shield
+      }
       word += this.#step()
     }
+    const closed = this.#at < this.#text.length
     this.#step()
-    this.#tokens.push({ text: word, file: this.#file, line, column, quoted: true, breaks: this.#line - line })
+    // An opening quote at the very end is no word.
+    if (!closed && word === '') return
+    this.#tokens.push({ text: word, file: this.#file, line, column, breaks: this.#line - line })
   }
 
   #skipComment(): void {

@@ -90,6 +90,11 @@ export function refuseBlock(line: Line, place: Place): void {
   if (first !== undefined) throw unknownProperty(first.token, place.directive, [])
 }
 
+/** For directives of which CoreDNS reads the first use in a block and no other. */
+export function firstLine(lines: readonly Line[]): Line {
+  return lines[0]!
+}
+
 /** For directives that may stand only once in a block. Gives that one line. */
 export function onlyLine(lines: readonly Line[], directive: string): Line {
   const second = lines[1]
@@ -116,8 +121,9 @@ function countText(min: number, max: number): string {
 
 /** A whole number within bounds. */
 export function integer(spec: { min: number; max?: number; initial: number; help: string; form?: string }): Row<number> {
-  const max = spec.max ?? Number.MAX_SAFE_INTEGER
-  return row({ ...spec, form: spec.form ?? 'N', read: ([arg], place) => readInteger(arg!, spec.min, max, place) })
+  const { min, max = Number.MAX_SAFE_INTEGER, initial, help, form = 'N' } = spec
+  // The bounds are of the value, those of a row are of how many arguments it takes.
+  return row({ initial, help, form, read: ([arg], place) => readInteger(arg!, min, max, place) })
 }
 
 export function readInteger(token: Token, min: number, max: number, place: Place): number {

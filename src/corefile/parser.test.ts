@@ -59,6 +59,7 @@ describe('words', () => {
     for (const [text, expected] of [
       ['\uFEFFa b', ['a', 'b']], ['a\rb', ['ab']], ['a"b c"', ['a"b', 'c"']], ['"abc"def', ['abc', 'def']], ['"C:\\x" "say \\"hi\\""', ['C:\\x', 'say "hi"']],
       ['""', ['']], ['"open', ['open']], ['foo#bar baz', ['foo', 'baz']], ['foo # bar baz\nq', ['foo', 'q']], ['.:53{', ['.:53{']], ['whoami}', ['whoami}']], ['a\u00a0b', ['a', 'b']],
+      ['a\u0085b', ['a', 'b']], ['a\uFEFFb', ['a\uFEFFb']], ['"a\\\\" b', ['a\\\\', 'b']], ['"a\\\\\\"b"', ['a\\\\"b']], ['"a\rb"', ['a\rb']], ['a#b\rc d', ['a', 'd']], ['a "', ['a']],
     ] as const) assert.deepEqual(words(text), expected, text)
   })
 
@@ -129,7 +130,7 @@ describe('the environment', () => {
 
 test('refusals have their place and a remedy', () => {
   for (const [text, expected] of [
-    ['. {\n', "Corefile:1:3: the server block opened at line 1 is not closed: expecting '}' after '{'"], ['. {\nhealth {\n', 'Corefile:2:8: '], ['a, {\n}', "Expected another address but had '{' - check for extra comma"],
+    ['. {\n', "Corefile:1:3: Unexpected token '{', expecting '}': the server block opened at line 1 is not closed"], ['. {\nhealth {\n', 'Corefile:2:8: '], ['a, {\n}', "Expected another address but had '{' - check for extra comma"],
     ['. {\ncahe\n}', `Corefile:2:1: Unknown directive 'cahe'; did you mean "cache"?`],
     ['. {\n  file db.example\n}', 'Corefile:2:3: file: this directive of CoreDNS is not supported by this program; serve the zone from another server and forward to it'],
     [':53 {\n}', 'zone is not a valid domain name'], ['.: {\n}', 'expecting data after last colon: ".:"'], ['.:70000 {\n}', 'Corefile:1:1: port 70000 is above 65535'],
@@ -139,6 +140,45 @@ test('refusals have their place and a remedy', () => {
     ['. {\nimport /etc\n}', 'Could not import /etc: is a directory'], ['. {\nimport none\n}', 'Corefile:2:8: import: File to import not found: none'], ['. {\nimport a*b*\n}', 'Glob pattern may only contain one wildcard'],
     ['a\nwhoami\nb {\n}', "Corefile:3:1: Unknown directive 'b'"],
   ] as const) assert.ok(refusal(text).includes(expected), `${JSON.stringify(text)}: ${refusal(text)}`)
+})
+
+describe('as CoreDNS reads them', () => {
+  test('keys: only a comma behind one separates, an empty word is none, an import begins a line', () => {
+    assert.deepEqual(shapes(parse('a,b c, ,d\n{\n}')), [['dns://a,b.:53 dns://c.:53 dns://,d.:53']])
+    assert.deepEqual(shapes(parse('{$NONE} a {\n}')), [['dns://a.:53']])
+    assert.deepEqual(shapes(parse('a import b {\n}')), [['dns://a.:53 dns://import.:53 dns://b.:53']])
+  })
+
+  test('a block without keys serves nothing, with a warning', () => {
+    const parsed = parse('{\nlog\n}\na {\n}')
+    assert.deepEqual(shapes(parsed), [['dns://a.:53']])
+    assert.deepEqual(parsed.warnings, ['Corefile:1:1: a block without a zone such as ".:53" before its "{" serves nothing'])
+  })
+
+  test('the last brace of a file may close two blocks, with a warning', () => {
+    const parsed = parse('. {\nhealth {\nlameduck 5s\n}\n')
+    assert.deepEqual(shapes(parsed), [['dns://.:53', [['health'], [['lameduck', '5s']]]]])
+    assert.deepEqual(parsed.warnings, ['Corefile:4:1: the server block opened at line 1 is not closed'])
+  })
+
+  test('a block without braces ends at a brace; what follows is another', () => {
+    assert.deepEqual(shapes(parse('a\nlog\n}\nb\nerrors')), [['dns://a.:53', ['log']], ['dns://b.:53', ['errors']]])
+  })
+
+  test('braces in quotes are braces', () => {
+    assert.deepEqual(shapes(parse('. "{"\nhealth "{"\nlameduck 5s\n"}"\n"}"')), [['dns://.:53', [['health'], [['lameduck', '5s']]]]])
+  })
+
+  test('an unknown directive stands before mistakes behind it, and a syntax mistake before unknown ones', () => {
+    assert.match(refusal('. {\nnonsense\nhealth {\n'), /^Corefile:2:1: Unknown directive/)
+    assert.match(refusal('. {\nimport none\nnonsense\n}'), /^Corefile:2:8: import: File to import not found/)
+    assert.match(refusal('""\nnonsense'), /^Corefile:2:1: Unknown directive/)
+  })
+
+  test('a snippet needs its brace and its end', () => {
+    assert.match(refusal('(a)\nlog\n'), /^Corefile:2:1: Unexpected token 'log', expecting '{'/)
+    assert.match(refusal('(a) {\nlog\n'), /^Corefile:2:1: Unexpected EOF: snippet \(a\) of line 1 is not closed/)
+  })
 })
 
 test('the hash is of words and lines: comments do not count, line breaks do', () => {
@@ -158,7 +198,7 @@ describe('any text', () => {
 
   test('a tree that is written down is read back', () => {
     const bare = fc.stringMatching(/^[a-z0-9.:=_/-]{1,8}$/).filter((word) => word !== 'import')
-    const quoted = fc.string({ maxLength: 6 }).filter((text) => !/[\\"\r{]/.test(text))
+    const quoted = fc.string({ maxLength: 6 }).filter((text) => !/[\\"\r{]|^}$/.test(text))
     const argument = fc.oneof(bare.map((word) => ({ word, text: word })), quoted.map((text) => ({ word: text, text: `"${text}"` })))
     const inner = fc.tuple(bare, fc.array(argument, { maxLength: 3 }))
     const directive = fc.tuple(fc.constantFrom('log', 'errors', 'cache'), fc.array(argument, { maxLength: 3 }), fc.option(fc.array(inner, { minLength: 1, maxLength: 3 })))

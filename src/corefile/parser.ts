@@ -25,8 +25,11 @@ export interface ParseOptions {
  */
 export function parseCorefile(text: string, options: ParseOptions): Corefile {
   const importer = new Importer(options.files)
-  const raw = new Parser(tokenize(text, options.file), importer, options.env).run()
-  if (raw.length === 0) return builtinCorefile(options.defaultPort)
+  const { blocks: raw, unknown } = new Parser(tokenize(text, options.file), importer, options).run()
+  if (raw.length === 0) {
+    if (unknown !== undefined) throw unknown
+    return builtinCorefile(options.defaultPort)
+  }
   let finished: Inspected | undefined
   const inspect = () => (finished ??= finishBlocks(raw, options))
   return { inspect, blocks: () => faultless(inspect()), warnings: importer.warnings, hash: configurationHash(raw, options.file) }
@@ -44,7 +47,8 @@ export function builtinCorefile(defaultPort: number): Corefile {
 }
 
 function faultless({ blocks, errors }: Inspected): readonly ServerBlock[] {
-  const [first] = errors
+  // An unknown directive is met while the words are read, before any of them is looked into.
+  const first = errors.find(({ code }) => code === 'unknown-directive') ?? errors[0]
   if (first !== undefined) throw first
   return blocks
 }
@@ -58,7 +62,7 @@ function finishBlocks(raw: readonly RawBlock[], options: ParseOptions): Inspecte
 function finishBlock(raw: RawBlock, options: ParseOptions, errors: ConfigError[]): ServerBlock {
   const directives = [...raw.directives].flatMap(([name, uses]) => attempt(errors, (): Directive => {
     const token = uses[0]![0]!
-    if (!options.directives.includes(name)) throw new ConfigError(token, DIRECTIVE_ORDER.includes(name) ? name : undefined, unknownDirective(name, options.directives), 'unknown-directive')
+    if (!options.directives.includes(name)) throw unknownAt(token, name, options.directives)
     return { name, token, lines: uses.map((tokens) => linesOf(tokens, name)) }
   }))
   const rank = (directive: Directive) => {
@@ -81,75 +85,87 @@ function attempt<T>(errors: ConfigError[], make: () => T): T[] {
   }
 }
 
-/** Tokens to blocks of keys and directives; imports are expanded where they stand. */
+/**
+ * Tokens to blocks of keys and directives; imports are expanded where they stand. The first unknown directive is remembered rather than
+ * thrown, and stands before any mistake of syntax behind it.
+ */
 class Parser {
   readonly #tokens: Token[]
   readonly #importer: Importer
   readonly #environment: Environment
+  readonly #known: readonly string[]
   #at = 0
-  #braceless = false
+  #unknown: ConfigError | undefined
 
-  constructor(tokens: Token[], importer: Importer, environment: Environment) {
+  constructor(tokens: Token[], importer: Importer, options: ParseOptions) {
     this.#tokens = tokens
     this.#importer = importer
-    this.#environment = environment
+    this.#environment = options.env
+    this.#known = options.directives
   }
 
-  run(): RawBlock[] {
+  /** Throws the first mistake of syntax. */
+  run(): { blocks: RawBlock[]; unknown: ConfigError | undefined } {
     const blocks: RawBlock[] = []
-    for (this.#expandImports(); this.#at < this.#tokens.length; this.#expandImports()) {
-      const last = this.#tokens[this.#at]!
-      // CoreDNS takes a stray brace at the very end for a zone of that name; the block before it is what was meant.
-      if (isBrace(last, '}') && this.#at === this.#tokens.length - 1 && blocks.length > 0) {
-        this.#importer.warnings.push(`${last.file}:${last.line}:${last.column}: a "}" too many`)
-        break
+    try {
+      while (this.#at < this.#tokens.length) {
+        const block = this.#block(blocks.length > 0)
+        if (block !== undefined) blocks.push(block)
       }
-      const block = this.#block()
-      if (block !== undefined) blocks.push(block)
+    } catch (error) {
+      if (error instanceof ConfigError) throw this.#unknown ?? error
+      throw error
     }
-    return blocks
+    return { blocks, unknown: this.#unknown }
   }
 
-  /** Undefined for a snippet. */
-  #block(): RawBlock | undefined {
-    const keys = this.#keys()
-    const braces = this.#at < this.#tokens.length && isBrace(this.#tokens[this.#at]!, '{')
-    if (!braces) {
-      if (this.#braceless) throw new ConfigError(keys[0], undefined, `Unexpected token '${keys[0]!.text}': only a single server block may do without braces`)
-      this.#braceless = true
+  /** Undefined for a snippet, and for what is no block. */
+  #block(more: boolean): RawBlock | undefined {
+    const first = this.#tokens[this.#at]!
+    // CoreDNS takes a stray brace at the very end for a zone of that name; the block before it is what was meant.
+    if (more && isBrace(first, '}') && this.#at === this.#tokens.length - 1) {
+      this.#warn(first, 'a "}" too many')
+      this.#at++
+      return undefined
     }
+    const keys = this.#keys()
     const open = this.#tokens[this.#at]
-    if (braces) this.#at++
-    const name = keys[0]!
-    if (keys.length === 1 && /^\(.*\)$/.test(name.text) && !name.quoted) {
+    const name = keys[0]
+    if (name !== undefined && keys.length === 1 && open !== undefined && /^\(.*\)$/.test(name.text)) {
+      if (!isBrace(open, '{')) throw new ConfigError(open, undefined, `Unexpected token '${open.text}', expecting '{' for the snippet ${name.text}`)
+      this.#at++
       this.#importer.define(name, this.#snippetBody(name))
       return undefined
     }
-    const directives = this.#directives(braces ? open! : undefined)
-    return { keys, directives }
+    if (open !== undefined && isBrace(open, '{')) this.#at++
+    const directives = this.#directives(open !== undefined && isBrace(open, '{') ? open : undefined)
+    if (name !== undefined) return { keys, directives }
+    if (open !== undefined) this.#warn(open, 'a block without a zone such as ".:53" before its "{" serves nothing')
+    return undefined
   }
 
-  /** Separated by blanks or commas; a comma at the end of a line continues the list. */
+  /** Separated by blanks; a comma behind a key continues the list, also on the next line. */
   #keys(): Token[] {
     const keys: Token[] = []
     let continues = false
-    for (;;) {
-      this.#expandImports()
+    for (let begun = false; ; begun = true) {
+      const lineStart = this.#at < this.#tokens.length && isNewLine(this.#tokens[this.#at - 1], this.#tokens[this.#at]!)
+      if (begun && !continues && lineStart) return keys
+      if (lineStart) this.#expandImports()
       const token = this.#tokens[this.#at]
       if (token === undefined) {
-        if (continues || keys.length === 0) throw this.#endOfFile('another address')
+        if (continues) throw this.#endOfFile('another address')
         return keys
       }
-      if (isBrace(token, '{')) {
+      const text = withEnvironment(token, this.#environment).text
+      if (text === '{') {
         if (continues) throw new ConfigError(token, undefined, "Expected another address but had '{' - check for extra comma")
-        if (keys.length === 0) throw new ConfigError(token, undefined, 'a server block needs a zone before its "{", such as ".:53"')
         return keys
       }
-      if (keys.length > 0 && !continues && isNewLine(this.#tokens[this.#at - 1], token)) return keys
       this.#at++
-      const parts = token.text.split(',')
-      continues = parts.at(-1) === '' && parts.length > 1
-      for (const part of parts) if (part !== '' || parts.length === 1) keys.push(withEnvironment({ ...token, text: part }, this.#environment))
+      if (text === '') continue
+      continues = text.endsWith(',')
+      keys.push({ ...token, text: continues ? text.slice(0, -1) : text })
     }
   }
 
@@ -160,37 +176,40 @@ class Parser {
       this.#expandImports()
       const token = this.#tokens[this.#at]
       if (token === undefined) {
-        if (open === undefined) return directives
         const last = this.#tokens.at(-1)!
-        throw new ConfigError(last, undefined, `the server block opened at line ${open.line} is not closed: expecting '}' after '${last.text}'`)
+        if (open === undefined) return directives
+        // The brace that closed a directive's block closes the server block as well when it is the last word, as in CoreDNS.
+        if (!isBrace(last, '}')) throw new ConfigError(last, undefined, `Unexpected token '${last.text}', expecting '}': the server block opened at line ${open.line} is not closed`)
+        this.#warn(last, `the server block opened at line ${open.line} is not closed`)
+        return directives
       }
       if (isBrace(token, '}')) {
-        if (open === undefined) throw this.#stray(token)
         this.#at++
         return directives
       }
-      const use = this.#directive()
-      const name = use[0]!.text
+      const { name, use } = this.#directive()
       directives.set(name, [...(directives.get(name) ?? []), use])
     }
   }
 
   /** A directive's word and all that belongs to it: the rest of its line, and what its braces hold. */
-  #directive(): Token[] {
-    const use = [withEnvironment(this.#tokens[this.#at++]!, this.#environment)]
+  #directive(): { name: string; use: Token[] } {
+    const written = this.#tokens[this.#at++]!
+    const word: Token = { ...withEnvironment(written, this.#environment), written: written.text }
+    const name = word.text
+    if (!this.#known.includes(name)) this.#unknown ??= unknownAt(word, name, this.#known)
+    const use = [word]
     const open: Token[] = []
     for (; ;) {
       const token = this.#tokens[this.#at]
-      const fresh = token !== undefined && isNewLine(this.#tokens[this.#at - 1], token)
       if (token === undefined) {
         if (open.length > 0) throw this.#endOfFile(`'}' for the block opened at line ${open.at(-1)!.line}`)
-        return use
+        return { name, use }
       }
-      if (open.length === 0 && (fresh || isBrace(token, '}'))) return use
-      if (fresh && token.text === 'import' && !token.quoted) {
-        this.#expandImports()
-        continue
-      }
+      const fresh = isNewLine(this.#tokens[this.#at - 1], token)
+      // A brace that closes nothing here closes the server block, so that one-line Corefiles of articles start.
+      if (open.length === 0 && (isBrace(token, '}') || (fresh && !isBrace(token, '{')))) return { name, use }
+      if (fresh && this.#expandImports()) continue
       if (isBrace(token, '{')) open.push(token)
       if (isBrace(token, '}')) open.pop()
       use.push(withEnvironment(token, this.#environment))
@@ -202,7 +221,7 @@ class Parser {
     const body: Token[] = []
     for (let depth = 1; ;) {
       const token = this.#tokens[this.#at++]
-      if (token === undefined) throw new ConfigError(name, undefined, `Unexpected EOF: snippet ${name.text} is not closed`)
+      if (token === undefined) throw new ConfigError(this.#tokens.at(-1), undefined, `Unexpected EOF: snippet ${name.text} of line ${name.line} is not closed`)
       if (isBrace(token, '{')) depth++
       if (isBrace(token, '}')) depth--
       if (depth === 0) return body
@@ -210,9 +229,11 @@ class Parser {
     }
   }
 
-  /** Replaces `import X` lines at the cursor by what they stand for. */
-  #expandImports(): void {
-    for (let word = this.#tokens[this.#at]; word !== undefined && word.text === 'import' && !word.quoted; word = this.#tokens[this.#at]) {
+  /** Replaces `import X` at the cursor by what it stands for, and that again. True when there was one. */
+  #expandImports(): boolean {
+    let expanded = false
+    for (let word = this.#tokens[this.#at]; word !== undefined && word.text === 'import'; word = this.#tokens[this.#at]) {
+      expanded = true
       const rest: Token[] = []
       for (let i = this.#at + 1; i < this.#tokens.length && !isNewLine(this.#tokens[i - 1], this.#tokens[i]!) && !isBrace(this.#tokens[i]!, '}'); i++) rest.push(this.#tokens[i]!)
       const argument = rest[0] === undefined ? undefined : withEnvironment(rest[0], this.#environment)
@@ -222,17 +243,22 @@ class Parser {
       if (behind !== undefined) this.#tokens[this.#at + 1 + rest.length] = { ...behind, fresh: true }
       this.#tokens.splice(this.#at, 1 + rest.length, ...(first === undefined ? [] : [{ ...first, fresh: true as const }, ...others]))
     }
+    return expanded
+  }
+
+  #warn(token: Token, text: string): void {
+    this.#importer.warnings.push(`${token.file}:${token.line}:${token.column}: ${text}`)
   }
 
   #endOfFile(expected: string): ConfigError {
     return new ConfigError(this.#tokens.at(-1), undefined, `Unexpected EOF: expecting ${expected}`)
   }
+}
 
-  #stray(token: Token): ConfigError {
-    return new ConfigError(token, undefined, "Unexpected '}' because no matching opening brace")
-  }
+function unknownAt(token: Token, name: string, known: readonly string[]): ConfigError {
+  return new ConfigError(token, DIRECTIVE_ORDER.includes(name) ? name : undefined, unknownDirective(name, known), 'unknown-directive')
 }
 
 function isBrace(token: Token, brace: '{' | '}'): boolean {
-  return token.text === brace && !token.quoted
+  return token.text === brace
 }

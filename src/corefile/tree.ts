@@ -9,9 +9,10 @@ export interface Token {
   readonly line: number
   /** 1-based, in characters. */
   readonly column: number
-  readonly quoted: boolean
   /** Line breaks inside a quoted token. */
   readonly breaks: number
+  /** A directive's name as the file has it, before the environment is put in. */
+  readonly written?: string
   /** Begins a line whatever its number: the first word of an import, or the first behind one. */
   readonly fresh?: true
 }
@@ -22,6 +23,8 @@ export interface Line {
   readonly args: readonly Token[]
   /** Undefined when there are no braces. */
   readonly block?: readonly Line[]
+  /** The brace that closes the block. */
+  readonly close?: Token
 }
 
 /** All uses of one directive in one server block, in the order of the file. */

@@ -72,6 +72,12 @@ describe('a program from start to signal', () => {
     assert.match(program.output, /wrong:3:\d+: cache: success: /)
   })
 
+  test('zones are listed, with a warning for those that are no host names', async () => {
+    const program = await start('zones', 'a_b.org:PORT ok.org:PORT 1.in-addr.arpa:PORT {\n bind 127.0.0.1\n whoami\n}\n')
+    await prints(program, / ready /)
+    assert.match(program.output, /^1\.in-addr\.arpa\.:\d+ on 127\.0\.0\.1\nWarning: Domain "a_b\.org\." does not follow RFC1035 preferred syntax\na_b\.org\.:\d+ on 127\.0\.0\.1\nok\.org\.:/m)
+  })
+
   test('the pid file exists while it serves', async () => {
     const pidfile = join(folder, 'pid')
     writeFileSync(pidfile, '1\n')

@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Plugin } from '../core/plugin.ts'
+import { isReverse } from '../core/reverse.ts'
 import type { Corefile } from '../corefile/tree.ts'
 import { takeEarlySignals } from './early-signals.ts'
 import { Server } from './server.ts'
@@ -133,6 +134,13 @@ class Life {
 /** The zones served, as CoreDNS prints them, then the line that says we are ready. */
 function banner(program: Program, server: Server): void {
   if (program.quiet) return
-  for (const line of server.zones()) process.stdout.write(`${line}\n`)
+  for (const line of server.zones()) process.stdout.write(`${preferredSyntaxWarning(line)}${line}\n`)
   process.stdout.write(`${program.name}-${program.version} ready (linux/${process.arch}, node ${process.version}, pid ${process.pid})\n`)
+}
+
+/** A zone that is no host name is mostly a slip, such as a comma without a blank or a brace glued to a key. Reverse zones are none. */
+function preferredSyntaxWarning(line: string): string {
+  const zone = line.slice(0, line.lastIndexOf(':', line.includes(' on ') ? line.indexOf(' on ') : undefined))
+  if (zone === '.' || isReverse(zone) || /^(([A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?)\.)+$/.test(zone)) return ''
+  return `Warning: Domain ${JSON.stringify(zone)} does not follow RFC1035 preferred syntax\n`
 }

@@ -61,7 +61,7 @@ export class Server {
   /** `ZONE:PORT`, or `ZONE:PORT on ADDRESS`, sorted: what serves now. */
   zones(): string[] {
     const blocks = this.#current?.blocks ?? []
-    const lines = blocks.flatMap((block) => block.keys.flatMap((key) => {
+    const lines = blocks.filter((block) => block.place.serverLabels.length > 0).flatMap((block) => block.keys.flatMap((key) => {
       const zone = `${key.zone}:${key.port}`
       return block.place.bound.length === 0 ? [zone] : block.place.bound.map((address) => `${zone} on ${address}`)
     }))

@@ -1,4 +1,4 @@
-import { checkCount, onlyLine, placeOf, readInteger, refuseBlock } from '../../corefile/options.ts'
+import { checkCount, firstLine, placeOf, readInteger, refuseBlock } from '../../corefile/options.ts'
 import { NEXT, type Plugin, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 
@@ -7,7 +7,7 @@ const DEFAULT_SIZE = 1232
 export const bufsizePlugin: Plugin = {
   name: 'bufsize',
   parse(directive) {
-    const line = onlyLine(directive.lines, 'bufsize')
+    const line = firstLine(directive.lines)
     const place = placeOf('bufsize', line.token)
     checkCount(line.args, 0, 1, place)
     refuseBlock(line, place)

@@ -1,10 +1,10 @@
-import { onlyLine, refuseArguments } from '../../corefile/options.ts'
+import { refuseArguments } from '../../corefile/options.ts'
 import type { Plugin } from '../../core/plugin.ts'
 
 export const debugPlugin: Plugin = {
   name: 'debug',
   parse(directive) {
-    refuseArguments(onlyLine(directive.lines, 'debug'), 'debug')
+    for (const line of directive.lines) refuseArguments(line, 'debug')
     return { settings: { debug: true } }
   },
 }

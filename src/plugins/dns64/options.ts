@@ -1,5 +1,5 @@
 import { parsePrefix, type Prefix } from '../../base/ip.ts'
-import { applyOptions, checkCount, flag, initialValues, onlyLine, placeOf, row, type Place } from '../../corefile/options.ts'
+import { applyOptions, checkCount, flag, initialValues, placeOf, row, type Place } from '../../corefile/options.ts'
 import type { Directive, Token } from '../../corefile/tree.ts'
 
 /** The well-known prefix (RFC 6052 2.1). */
@@ -19,13 +19,14 @@ export const DNS64_TABLE = {
 
 /** Throws ConfigError. */
 export function parseDns64(directive: Directive): Dns64Options {
-  const line = onlyLine(directive.lines, 'dns64')
-  const place: Place = placeOf('dns64', line.token)
-  checkCount(line.args, 0, 1, place)
   const values = initialValues(DNS64_TABLE)
-  // With the prefix on the directive's own line CoreDNS does not look at the block, so neither do we.
-  if (line.args[0] !== undefined) values.prefix = readPrefix(line.args[0], place)
-  else applyOptions(line.block ?? [], DNS64_TABLE, 'dns64', values)
+  for (const line of directive.lines) {
+    const place: Place = placeOf('dns64', line.token)
+    checkCount(line.args, 0, 1, place)
+    // With the prefix on the directive's own line CoreDNS does not look at the block, so neither do we.
+    if (line.args[0] !== undefined) values.prefix = readPrefix(line.args[0], place)
+    else applyOptions(line.block ?? [], DNS64_TABLE, 'dns64', values)
+  }
   return { prefix: values.prefix, translateAll: values.translate_all, allowIpv4: values.allow_ipv4 }
 }
 

@@ -187,7 +187,7 @@ function readHealthCheck(args: readonly Token[], place: Place): HealthCheck {
 }
 
 function readRcodes(args: readonly Token[], place: Place): number[] {
-  return args.map((arg) => parseRcode(arg.text) ?? place.fail(`${arg.text} is not a valid rcode`, arg))
+  return args.map((arg) => (/^\d/.test(arg.text) ? undefined : parseRcode(arg.text)) ?? place.fail(`${arg.text} is not a valid rcode`, arg))
 }
 
 function readResolver(token: Token, place: Place): string {

@@ -1,6 +1,6 @@
 import { sleep, type Timer } from '../../base/clock.ts'
 import { formatDuration } from '../../base/duration.ts'
-import { checkCount, duration, onlyLine, placeOf, readOptions } from '../../corefile/options.ts'
+import { applyOptions, checkCount, duration, initialValues, placeOf } from '../../corefile/options.ts'
 import { requireHostPort } from '../../corefile/host-port.ts'
 import type { Env, HttpEndpoint } from '../../core/env.ts'
 import { BUCKETS, type Counter, type Histogram } from '../../core/metrics.ts'
@@ -23,13 +23,16 @@ export const healthPlugin: Plugin = {
   name: 'health',
   options: HEALTH_TABLE,
   parse(directive) {
-    const line = onlyLine(directive.lines, 'health')
-    const place = placeOf('health', line.token)
-    checkCount(line.args, 0, 1, place)
-    const address = line.args[0]?.text ?? DEFAULT_ADDRESS
-    requireHostPort(address, line.args[0] ?? line.token, 'health')
-    const { lameduck } = readOptions(line.block, HEALTH_TABLE, 'health')
-    return { build: (env) => new Health(env, { address, lameduckMs: lameduck }) }
+    // Several uses make one endpoint; the last word counts.
+    let address = DEFAULT_ADDRESS
+    const values = initialValues(HEALTH_TABLE)
+    for (const line of directive.lines) {
+      checkCount(line.args, 0, 1, placeOf('health', line.token))
+      if (line.args[0] !== undefined) address = line.args[0].text
+      requireHostPort(address, line.args[0] ?? line.token, 'health')
+      applyOptions(line.block ?? [], HEALTH_TABLE, 'health', values)
+    }
+    return { build: (env) => new Health(env, { address, lameduckMs: values.lameduck }) }
   },
 }
 

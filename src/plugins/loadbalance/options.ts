@@ -1,6 +1,6 @@
 import { parsePrefix, type Prefix } from '../../base/ip.ts'
-import { applyOptions, checkCount, initialValues, onlyLine, placeOf, readDuration, row, type Place } from '../../corefile/options.ts'
-import type { Directive, Token } from '../../corefile/tree.ts'
+import { applyOptions, checkCount, initialValues, placeOf, readDuration, row, type Place } from '../../corefile/options.ts'
+import type { Directive, Line, Token } from '../../corefile/tree.ts'
 
 const RELOAD_MS = 30_000
 
@@ -10,8 +10,8 @@ export type LoadBalanceOptions =
 
 export const PREFER_TABLE = {
   prefer: row<readonly Prefix[]>({
-    min: 1, max: Infinity, form: 'CIDR...', help: 'round_robin: addresses in the first CIDR come first, then those in the second, then the rest', initial: [],
-    read: (args, place, before) => [...before, ...args.map((arg) => parsePrefix(arg.text) ?? place.fail(`invalid CIDR '${arg.text}'`, arg))],
+    min: 0, max: Infinity, form: 'CIDR...', help: 'round_robin: addresses in the first CIDR come first, then those in the second, then the rest', initial: [],
+    read: (args, place, before) => [...before, ...args.map((arg) => readCidr(arg, place))],
   }),
 }
 
@@ -22,9 +22,14 @@ export const WEIGHTED_TABLE = {
   }),
 }
 
-/** `loadbalance [round_robin | weighted FILE] { … }`. Throws ConfigError. */
+/** `loadbalance [round_robin | weighted FILE] { … }`. Of several uses the last policy counts, with all preferences since. Throws ConfigError. */
 export function parseLoadBalance(directive: Directive): LoadBalanceOptions {
-  const line = onlyLine(directive.lines, 'loadbalance')
+  return directive.lines.map(parseLine).reduce((before, next) => (
+    before.policy === 'round_robin' && next.policy === 'round_robin' ? { ...next, prefer: [...before.prefer, ...next.prefer] } : next
+  ))
+}
+
+function parseLine(line: Line): LoadBalanceOptions {
   const place: Place = placeOf('loadbalance', line.token)
   const [policy, file] = line.args
   const word = policy?.text ?? 'round_robin'
@@ -40,4 +45,9 @@ export function parseLoadBalance(directive: Directive): LoadBalanceOptions {
   const values = initialValues(WEIGHTED_TABLE)
   applyOptions(line.block ?? [], WEIGHTED_TABLE, 'loadbalance', values)
   return { policy: 'weighted', token: file, file: file.text, reloadMs: values.reload }
+}
+
+function readCidr(token: Token, place: Place): Prefix {
+  const prefix = token.text.includes('/') ? parsePrefix(token.text) : undefined
+  return prefix ?? place.fail(`invalid CIDR '${token.text}'; write a network such as 10.0.0.0/8`, token)
 }

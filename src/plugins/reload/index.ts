@@ -1,5 +1,5 @@
 import { formatDuration, parseDuration } from '../../base/duration.ts'
-import { checkCount, onlyLine, placeOf, refuseBlock, type Place } from '../../corefile/options.ts'
+import { checkCount, firstLine, placeOf, refuseBlock, type Place } from '../../corefile/options.ts'
 import type { Plugin } from '../../core/plugin.ts'
 
 const DEFAULT_INTERVAL_MS = 30_000
@@ -10,7 +10,7 @@ const MIN_JITTER_MS = 1000
 export const reloadPlugin: Plugin = {
   name: 'reload',
   parse(directive) {
-    const line = onlyLine(directive.lines, 'reload')
+    const line = firstLine(directive.lines)
     const place: Place = placeOf('reload', line.token)
     checkCount(line.args, 0, 2, place)
     refuseBlock(line, place)

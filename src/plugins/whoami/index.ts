@@ -1,5 +1,5 @@
 import { parseIp } from '../../base/ip.ts'
-import { onlyLine, refuseArguments } from '../../corefile/options.ts'
+import { firstLine, placeOf, refuseArguments } from '../../corefile/options.ts'
 import { DONE, type Plugin, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import { CLASS, TYPE } from '../../wire/codes.ts'
@@ -8,7 +8,9 @@ import { srvRdata } from '../../wire/rdata.ts'
 export const whoamiPlugin: Plugin = {
   name: 'whoami',
   parse(directive) {
-    refuseArguments(onlyLine(directive.lines, 'whoami'), 'whoami')
+    const line = firstLine(directive.lines)
+    if (line.block !== undefined) placeOf('whoami', line.token).fail('takes no block')
+    refuseArguments(line, 'whoami')
     return { build: () => whoami }
   },
 }
