@@ -14,25 +14,26 @@ import { runProgram } from '../../src/server/program.ts'
 import { parseName } from '../../src/wire/name.ts'
 import { commands } from '../commands/index.ts'
 import type { Tool } from '../commands/tool.ts'
-import { fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
+import { fromGoFlags, goBool, listPlugins, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
 import { cleanupCommand } from './cleanup.ts'
 import { statusCommand } from './status.ts'
 
 const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:9254'
 const DEFAULT_KUBE_DNS_FOLDER = '/etc/kube-dns'
+const DEFAULT_INTERVAL_MS = 60_000
 
 interface Options {
   readonly localip: readonly Uint8Array[]
   readonly setupinterface: boolean
   readonly interfacename?: string
-  readonly syncinterval: number
+  readonly syncinterval?: number
   readonly metricsListenAddress: string
   readonly prometheusListenAddress: string
   readonly setupiptables: boolean
   readonly basecorefile: string
   readonly corefile: string
-  readonly kubednscm: string
+  readonly kubednscm?: string
   readonly upstreamsvc: string
   readonly healthPort: number
   readonly skipteardown: boolean
@@ -52,19 +53,19 @@ const tool: Tool = { name: 'hearth-node', version: VERSION, plugins: PLUGINS, ad
 const command = new Command('hearth-node')
   .description('The DNS cache of a node: a drop-in for NodeLocal DNSCache.')
   .option('--localip <list>', 'addresses to serve, of either family, separated by commas', localIps, [])
-  .option('--setupinterface [bool]', 'add the addresses to the node', bool, true)
+  .option('--setupinterface [bool]', 'add the addresses to the node', goBool, true)
   .option('--interfacename <name>', 'put the addresses on a dummy link of this name instead of lo')
-  .option('--syncinterval <duration>', 'how often rules and addresses are checked', interval, 60_000)
+  .option('--syncinterval <duration>', 'how often rules and addresses are checked (default: 1m)', interval)
   .option('--metrics-listen-address <address>', 'where the agent serves its own metrics', '0.0.0.0:9353')
   .option('--prometheus-listen-address <address>', 'what __PROMETHEUS__ENDPOINT__ in the template stands for', ':9253')
-  .option('--setupiptables [bool]', 'install the rules that bring DNS here (with nftables)', bool, true)
+  .option('--setupiptables [bool]', 'install the rules that bring DNS here (with nftables)', goBool, true)
   .option('--basecorefile <file>', 'template of the Corefile', '/etc/coredns/Corefile.base')
   .option('--corefile <file>', 'where the expanded Corefile goes, unless --conf says so', '/etc/Corefile')
-  .option('--kubednscm <folder>', `where the kube-dns ConfigMap is mounted (default: ${DEFAULT_KUBE_DNS_FOLDER} if it exists)`, '')
+  .option('--kubednscm <folder>', `where the kube-dns ConfigMap is mounted (default: ${DEFAULT_KUBE_DNS_FOLDER} if it exists)`)
   .option('--upstreamsvc <name>', 'Service whose address __PILLAR__CLUSTER__DNS__ in the template stands for', 'kube-dns')
   .option('--health-port <port>', 'port of the health check, for its rules', portNumber, 8080)
-  .option('--skipteardown [bool]', 'leave rules and addresses behind at the end', bool, false)
-  .option('--reloadwithsignal [bool]', 'reload at once after the Corefile was written, without the reload directive', bool, false)
+  .option('--skipteardown [bool]', 'leave rules and addresses behind at the end', goBool, false)
+  .option('--reloadwithsignal [bool]', 'reload at once after the Corefile was written, without the reload directive', goBool, false)
   .addOption(new Option('--proxy-mode <mode>', 'who translates Services on this node; none: no rules').choices(PROXY_MODES).default('auto'))
   .addOption(new Option('--accept-rules <when>', 'accept DNS in the chains INPUT and OUTPUT of the filter table; auto: where they do not').choices(ACCEPT_RULES).default('auto'))
   .option('--fallback-endpoints <list>', 'who answers the addresses when no agent does: addresses of the cluster\'s resolvers, or names of headless Services, separated by commas (default: the Service beside --upstreamsvc whose name ends in -endpoints)', endpoints, [])
@@ -72,7 +73,7 @@ const command = new Command('hearth-node')
   .option('-p, --dns.port <port>', 'default port of server blocks, and the port of the rules', portNumber, 53)
   .option('--pidfile <file>', 'write the process id here once queries are answered')
   .option('--plugins', 'list the directives and exit')
-  .option('--quiet [bool]', 'do not print zones and version at the start', bool, false)
+  .option('--quiet [bool]', 'do not print zones and version at the start', goBool, false)
   .version(`hearth-node-${VERSION}`, '--version', 'print the version and exit')
   .allowExcessArguments(false)
   .action(run)
@@ -92,12 +93,12 @@ async function run(given: Options): Promise<void> {
     interfaceName: given.interfacename,
     setupRules: given.setupiptables,
     skipTeardown: given.skipteardown,
-    syncIntervalMs: given.syncinterval,
+    syncIntervalMs: given.syncinterval ?? DEFAULT_INTERVAL_MS,
     metricsAddress: given.metricsListenAddress,
     prometheusAddress: given.prometheusListenAddress,
     template: given.basecorefile,
     corefile,
-    kubeDnsFolder: given.kubednscm !== '' ? given.kubednscm : existsSync(DEFAULT_KUBE_DNS_FOLDER) ? DEFAULT_KUBE_DNS_FOLDER : undefined,
+    kubeDnsFolder: given.kubednscm || (existsSync(DEFAULT_KUBE_DNS_FOLDER) ? DEFAULT_KUBE_DNS_FOLDER : undefined),
     upstreamService: given.upstreamsvc,
     reloadWithSignal: given.reloadwithsignal,
     proxyMode: given.proxyMode,
@@ -136,12 +137,6 @@ function endpoints(text: string): string[] {
   const wrong = items.find((item) => parseTarget(item) === undefined && (item.includes(':') || parseName(item) === undefined))
   if (wrong !== undefined) throw new InvalidArgumentError(`"${wrong}" is neither an address, with or without a port, nor a name`)
   return items
-}
-
-function bool(text: string): boolean {
-  if (/^(1|t|true)$/i.test(text)) return true
-  if (/^(0|f|false)$/i.test(text)) return false
-  throw new InvalidArgumentError('true or false wanted')
 }
 
 /** Milliseconds. node-cache multiplied Go durations by a second, so `60ns` meant a minute; that spelling still does. */

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
 import type { Timer } from '../base/clock.ts'
-import { formatIp } from '../base/ip.ts'
+import { formatIp, parseIp } from '../base/ip.ts'
 import type { HttpEndpoint } from '../core/env.ts'
 import type { Counter, Family } from '../core/metrics.ts'
 import type { Server } from '../server/server.ts'
@@ -9,6 +8,7 @@ import type { AcceptRules } from './accept-rules.ts'
 import { Configuration } from './configuration.ts'
 import { findTargets } from './fallback-targets.ts'
 import { AgentGauges } from './gauges.ts'
+import { isServer } from './kube-dns-config.ts'
 import { NodeNetwork, type SetupError } from './network.ts'
 import { Presence } from './presence.ts'
 import { Prober, type Verdict } from './prober.ts'
@@ -196,25 +196,25 @@ export class NodeAgent {
   }
 
   #expandCorefile(): void {
-    const { template, corefile, kubeDnsFolder, port, prometheusAddress, upstreamService } = this.#options
+    const { template, corefile, kubeDnsFolder, port, prometheusAddress } = this.#options
     const { log, clock } = this.#world
-    if (!existsSync(template)) {
-      log.info(`no template at ${template}: using ${corefile} as it is`)
-      return
-    }
     this.#configuration = new Configuration({
       template,
       corefile,
       kubeDnsFolder,
-      values: {
-        localIps: (this.#network?.addresses ?? this.#options.localIps).map(formatIp),
-        clusterDns: this.#upstreamAddress,
-        clusterDnsHint: `${template} needs the address of the cluster's DNS, but the environment variable ${this.#upstreamVariable} is not set: the Service ${upstreamService} must exist in this namespace before the pod starts, with service links enabled; or write the address into the template instead of __PILLAR__CLUSTER__DNS__`,
-        prometheusAddress,
-        port,
-      },
+      values: { localIps: (this.#network?.addresses ?? this.#options.localIps).map(formatIp), clusterDns: this.#clusterDns, prometheusAddress, port },
     }, { log, clock, failed: (kind) => this.#failed(kind), written: () => this.#reload() })
     this.#configuration.writeFirst()
+  }
+
+  get #clusterDns(): string | Error {
+    const { template, upstreamService } = this.#options
+    const text = this.#upstreamAddress
+    const ip = parseIp(text ?? '')
+    if (ip !== undefined) return formatIp(ip)
+    if (text !== undefined && isServer(text)) return text
+    const what = text === undefined ? 'is not set' : `says "${text}", which is no address`
+    return new Error(`${template} needs the address of the cluster's DNS, but the environment variable ${this.#upstreamVariable} ${what}: the Service ${upstreamService} must exist in this namespace before the pod starts, with service links enabled; or write the address into the template instead of __PILLAR__CLUSTER__DNS__`)
   }
 
   #reload(): void {
