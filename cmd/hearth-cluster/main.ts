@@ -11,6 +11,8 @@ import { VERSION } from '../version.ts'
 const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:9154'
 
 interface Options {
+  readonly adminListenAddress: string
+  readonly adminTokenFile?: string
   readonly conf?: string
   readonly 'dns.port': number
   readonly pidfile?: string
@@ -27,8 +29,11 @@ const command = new Command('hearth-cluster')
   .option('--pidfile <file>', 'write the process id here once queries are answered')
   .option('--plugins', 'list the directives and exit')
   .option('--quiet', 'do not print zones and version at the start')
+  .option('--admin-listen-address <address>', 'where status page, explain, top and the like are served: host:port, unix:/path, or "" for nowhere', DEFAULT_ADMIN_ADDRESS)
+  .option('--admin-token-file <file>', 'file with the token that allows changes by the admin port; without it nothing can be changed there')
   .version(`hearth-cluster-${VERSION}`, '--version', 'print the version and exit')
   .allowExcessArguments(false)
+  .enablePositionalOptions()
   .action(run)
 for (const sub of commands(tool)) command.addCommand(sub)
 await command.parseAsync(fromGoFlags(process.argv.slice(2)), { from: 'user' })
@@ -38,6 +43,7 @@ async function run(options: Options): Promise<void> {
   await runProgram({
     name: 'hearth-cluster',
     version: VERSION,
+    admin: { address: options.adminListenAddress, tokenFile: options.adminTokenFile },
     plugins: pluginTable(PLUGINS),
     quiet: options.quiet === true,
     pidfile: options.pidfile,

@@ -24,6 +24,8 @@ const DEFAULT_KUBE_DNS_FOLDER = '/etc/kube-dns'
 const DEFAULT_INTERVAL_MS = 60_000
 
 interface Options {
+  readonly adminListenAddress: string
+  readonly adminTokenFile?: string
   readonly localip: readonly Uint8Array[]
   readonly setupinterface: boolean
   readonly interfacename?: string
@@ -74,8 +76,11 @@ const command = new Command('hearth-node')
   .option('--pidfile <file>', 'write the process id here once queries are answered')
   .option('--plugins', 'list the directives and exit')
   .option('--quiet [bool]', 'do not print zones and version at the start', goBool, false)
+  .option('--admin-listen-address <address>', 'where status page, explain, top and the like are served: host:port, unix:/path, or "" for nowhere', DEFAULT_ADMIN_ADDRESS)
+  .option('--admin-token-file <file>', 'file with the token that allows changes by the admin port; without it nothing can be changed there')
   .version(`hearth-node-${VERSION}`, '--version', 'print the version and exit')
   .allowExcessArguments(false)
+  .enablePositionalOptions()
   .action(run)
 for (const sub of [...commands(tool), statusCommand(), cleanupCommand()]) command.addCommand(sub)
 await command.parseAsync(fromGoFlags(process.argv.slice(2)), { from: 'user' })
@@ -109,6 +114,7 @@ async function run(given: Options): Promise<void> {
   await runProgram({
     name: 'hearth-node',
     version: VERSION,
+    admin: { address: given.adminListenAddress, tokenFile: given.adminTokenFile },
     plugins: pluginTable(PLUGINS),
     quiet: given.quiet,
     pidfile: given.pidfile,

@@ -65,6 +65,18 @@ export class ClusterIndex {
     return this.#podsByIp.get(ip) ?? []
   }
 
+  /** The address of a pod, from its own record where Pods are watched, else from the endpoints that name it. Walks all of them. */
+  addressOfPod(namespace: string, name: string): string | undefined {
+    const pod = this.#pods.get(keyOf(namespace, name))
+    if (pod !== undefined) return pod.ip
+    for (const slice of this.#slices.values()) {
+      if (slice.namespace.toLowerCase() !== namespace.toLowerCase()) continue
+      const found = slice.addresses.find((address) => address.targetName.toLowerCase() === name.toLowerCase())
+      if (found !== undefined) return found.text
+    }
+    return undefined
+  }
+
   get counts(): Readonly<Record<Kind, number>> {
     return { Service: this.#services.size, EndpointSlice: this.#slices.size, Namespace: this.#namespaces.size, Pod: this.#pods.size }
   }

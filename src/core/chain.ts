@@ -41,6 +41,8 @@ export class Chain {
 
   /** Runs stages `from` and below, and the way up as far as `from`. */
   run(q: Query, from = 0): void | Promise<void> {
+    const { trace } = q
+    if (trace !== undefined) return new Chain(this.stages.map((stage) => trace.watch(stage)), this.#faults).#down(q, from, from)
     return this.#down(q, from, from)
   }
 

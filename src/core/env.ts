@@ -104,6 +104,7 @@ export interface Http {
 export type HttpHandler = (request: HttpRequest) => HttpReply | Promise<HttpReply>
 
 export interface HttpRequest {
+  readonly method: string
   readonly path: string
   readonly query: string
   readonly headers: Readonly<Record<string, string | undefined>>

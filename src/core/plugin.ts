@@ -5,6 +5,7 @@ import type { Env } from './env.ts'
 import type { Query } from './query.ts'
 import type { QuickStage } from './quick.ts'
 import type { BlockSettings } from './settings.ts'
+import type { Facts } from './trace.ts'
 
 /** What a stage says on the way down. */
 export const NEXT = 0
@@ -34,6 +35,10 @@ export interface Stage {
   stop?(): Promise<void>
   /** What `autopath @NAME` asks: the search list for this client, or undefined when it is not known. */
   searchPath?(q: Query): readonly Name[] | undefined
+  /** What the stage knows about a query that is about to come to it, for `explain`. Has no effect. */
+  explain?(q: Query): Facts
+  /** The address of a pod, `NAMESPACE/NAME`, for `explain --client`. */
+  podAddress?(namespace: string, name: string): string | undefined
   /** The way from octets to octets beside the one above. Without it every query is asked in full. */
   readonly quick?: QuickStage
 }

@@ -1,6 +1,7 @@
 import { Message, type Question } from '../wire/message.ts'
 import { RCODE } from '../wire/codes.ts'
 import type { ServerInfo } from './server-info.ts'
+import type { Attempt, Trace } from './trace.ts'
 
 /** How the question came in. TLS and HTTPS count as `tcp` for size limits, metrics and forwarding. */
 export type Protocol = 'udp' | 'tcp'
@@ -47,6 +48,10 @@ export class Query {
   error: Error | undefined
   /** Name of the stage that ended the way down; empty while nobody has. */
   answeredBy = ''
+  /** What upstreams were asked, in order, for the log; undefined when none was. */
+  attempts: readonly Attempt[] | undefined
+  /** Set for the one query that `explain` watches. */
+  trace: Trace | undefined
   /** Per-stage notes between the way down and the way up; see `Slot`. */
   readonly notes: unknown[] = []
   /** True for questions that a stage asks on its own behalf or on behalf of a client. */

@@ -64,6 +64,7 @@ export class Group implements ServerInfo {
     if (!this.#classAllowed(q.request)) return this.#refuse(q)
     const block = this.#find(q.question.name, q.question.type)
     if (block === undefined || block.chain.stages.length === 0) return this.#refuse(q)
+    q.trace?.enter(block.keys)
     return block.chain.run(q)
   }
 

@@ -1,9 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs'
+import { AdminPort, type AdminOptions } from '../admin/admin-port.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { isReverse } from '../core/reverse.ts'
 import type { Corefile } from '../corefile/tree.ts'
 import { takeEarlySignals } from './early-signals.ts'
 import { Server } from './server.ts'
+import { ServerView } from './view.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
 
 /** The version of CoreDNS whose behaviour this is: dashboards and alerts look at it. */
@@ -20,6 +22,7 @@ export interface Program {
   readonly plugins: ReadonlyMap<string, Plugin>
   readonly quiet: boolean
   readonly pidfile: string | undefined
+  readonly admin: AdminOptions
   /** Parses the Corefile as it is now. */
   readonly read: () => Corefile
   /** Before anything listens: the agent adds its addresses. */
@@ -46,10 +49,12 @@ export async function runProgram(program: Program): Promise<void> {
     ...(program.leaving === undefined ? {} : { leaving: () => program.leaving!() }),
   }, world)
   const life = new Life(program, server, world)
+  const admin = new AdminPort(program.admin, new ServerView(server, world), world)
   // Until sockets are open nothing else keeps the process alive while it waits, for an API server say.
   setInterval(() => undefined, 2 ** 30)
   // One that a killed predecessor left behind would say that we are ready.
   if (program.pidfile !== undefined) rmSync(program.pidfile, { force: true })
+  await admin.open()
   try {
     await program.prepare?.(world)
     await server.start()

@@ -58,6 +58,11 @@ export class Server {
     this.#addressTimer = this.#world.clock.every(ADDRESS_CHECK_MS, () => this.#checkAddresses())
   }
 
+  /** What serves now. */
+  get current(): Generation | undefined {
+    return this.#current
+  }
+
   /** `ZONE:PORT`, or `ZONE:PORT on ADDRESS`, sorted: what serves now. */
   zones(): string[] {
     const blocks = this.#current?.blocks ?? []

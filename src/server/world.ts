@@ -14,6 +14,8 @@ import { SocketMark } from './socket-mark.ts'
 const UNDER_WAY_LIMIT = 10_000
 
 export interface SystemWorld extends ServerWorld {
+  readonly http: HttpServers
+  readonly echoed: EchoedOptions
   readonly metrics: MetricsRegistry
   readonly selfProbe: SelfProbe
 }

@@ -3,6 +3,7 @@ import { DONE, NEXT, type Slot, type Stage, type Verdict } from '../../core/plug
 import type { Query } from '../../core/query.ts'
 import { responseType } from '../../core/response-type.ts'
 import { PerServer } from '../../core/server-info.ts'
+import type { Facts } from '../../core/trace.ts'
 import { matchZone } from '../../core/zones.ts'
 import { RCODE } from '../../wire/codes.ts'
 import type { Message, Question } from '../../wire/message.ts'
@@ -78,7 +79,20 @@ export class Cache implements Stage {
     if (q.written) this.#take(q, asked, q.reply, false)
   }
 
-  #find(asked: Asked, nowMs: number, metrics: CacheMetrics): Entry | undefined {
+  explain(q: Query): Facts {
+    const { zones, stale } = this.#options
+    if (matchZone(zones, q.question.name) === undefined) return { state: 'not for this name', zones }
+    const key = cacheKey(q.request)
+    const nowMs = this.#env.clock.nowMs()
+    const asked = { question: q.question, key, do: false, ad: false }
+    const entry = this.#find(asked, nowMs, UNCOUNTED)
+    if (entry === undefined) return { state: 'miss', key }
+    const left = entry.left(nowMs)
+    const window = stale.upToSeconds > 0 ? { 'stale until': `${left + stale.upToSeconds} s from now` } : {}
+    return { state: left > 0 ? 'hit' : 'stale', key, store: this.#stores.success.peek(key) === entry ? 'success' : 'denial', 'ttl left': `${left} of ${entry.ttl} s`, hits: entry.uses, ...window }
+  }
+
+  #find(asked: Asked, nowMs: number, metrics: Pick<CacheMetrics, 'successHits' | 'denialHits'>): Entry | undefined {
     const { success, denial } = this.#stores
     const positive = this.#usable(success.get(asked.key), asked, nowMs)
     if (this.#options.preferPositive && this.#options.stale.upToSeconds > 0) {
@@ -240,6 +254,9 @@ export class Cache implements Stage {
     return entry
   }
 }
+
+/** For looks that are no queries. */
+const UNCOUNTED = { successHits: { add: () => {}, value: 0 }, denialHits: { add: () => {}, value: 0 } }
 
 function hit(entry: Entry, counter: { add(): void }): Entry {
   counter.add()

@@ -21,6 +21,8 @@ export class Entry {
   lastGood: Entry | undefined
   /** Hits since the last long pause, for prefetch. */
   hits = 0
+  /** Replies made of it, for `explain` and the status page. */
+  uses = 0
   #lastHitMs = -Infinity
   /** At most one refresh of an entry runs. */
   refreshing = false
@@ -71,6 +73,7 @@ export class Entry {
   /** Makes the query's reply. `ad`: the client asked for DNSSEC's verdict. */
   reply(q: Query, ttl: number, ad: boolean): void {
     const reply = q.begin(this.rcode)
+    this.uses++
     // Old resolvers drop answers without AA, so CoreDNS sets it on every hit.
     reply.aa = true
     reply.ad = this.ad && ad

@@ -31,6 +31,11 @@ export class Store {
     return this.#entries.get(key)
   }
 
+  /** As `get`, without counting as a use. */
+  peek(key: string): Entry | undefined {
+    return this.#entries.peek(key)
+  }
+
   set(key: string, entry: Entry): void {
     this.#entries.set(key, entry)
   }

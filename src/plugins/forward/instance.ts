@@ -1,6 +1,7 @@
 import { ConfigError } from '../../corefile/error.ts'
 import type { Env } from '../../core/env.ts'
 import type { Counter } from '../../core/metrics.ts'
+import type { Attempt } from '../../core/trace.ts'
 import { copyMessage, type Protocol, type Query } from '../../core/query.ts'
 import { resolveTarget } from '../../upstream/address.ts'
 import { Coalescer, coalescingKey } from '../../upstream/coalesce.ts'
@@ -11,7 +12,7 @@ import { upstreamMetrics } from '../../upstream/metrics.ts'
 import { makePolicy, type Policy } from '../../upstream/policy.ts'
 import { readTlsFiles } from '../../upstream/tls-settings.ts'
 import { Upstream } from '../../upstream/upstream.ts'
-import { RCODE } from '../../wire/codes.ts'
+import { RCODE, rcodeName } from '../../wire/codes.ts'
 import { WireError, type Message } from '../../wire/message.ts'
 import { isSubdomain, type Name } from '../../wire/name.ts'
 import type { ForwardOptions } from './options.ts'
@@ -21,11 +22,17 @@ const DEADLINE_MS = 5000
 const PROBE_TIMEOUT_MS = 1000
 
 /** What asking came to: a reply, or why there is none. */
-export type Outcome =
+export type Outcome = Asked & (
   | { readonly kind: 'reply'; readonly reply: Message }
   /** An upstream answered another question. */
   | { readonly kind: 'wrong' }
   | { readonly kind: 'failed'; readonly rcode: number; readonly error: Error }
+)
+
+interface Asked {
+  /** Who was asked, in order. */
+  readonly attempts: readonly Attempt[]
+}
 
 /** One `forward FROM TO...`: its upstreams, and the order in which a query tries them (specification 3.26.2, 11.6). */
 export class Instance {
@@ -81,6 +88,8 @@ export class Instance {
     const protocol = this.#protocol(q)
     const key = coalescingKey(q.request, protocol)
     const { outcome, shared } = await this.#coalescer.run(key, () => this.#walk(copyMessage(q.request), protocol), (result) => result.kind === 'reply')
+    q.attempts = q.attempts === undefined ? outcome.attempts : [...q.attempts, ...outcome.attempts]
+    if (q.trace !== undefined) for (const attempt of outcome.attempts) q.trace.attempt(attempt)
     if (outcome.kind === 'failed') q.fail(outcome.rcode, outcome.error)
     else if (outcome.kind === 'wrong') q.begin(RCODE.FORMERR)
     else {
@@ -100,7 +109,7 @@ export class Instance {
     const { maxConcurrent } = this.#options
     if (maxConcurrent > 0 && this.#underWay >= maxConcurrent) {
       this.#rejected.add()
-      return { kind: 'failed', rcode: RCODE.REFUSED, error: new Error(`concurrent queries exceeded maximum ${maxConcurrent}`) }
+      return { kind: 'failed', rcode: RCODE.REFUSED, error: new Error(`concurrent queries exceeded maximum ${maxConcurrent}`), attempts: [] }
     }
     this.#underWay++
     try {
@@ -121,6 +130,7 @@ export class Instance {
     let failovers = 0
     let network = protocol
     let last: Error | undefined
+    const asked: Attempt[] = []
     for (let i = 0; this.#env.clock.nowMs() < deadline; i++) {
       if (i % list.length === 0) downs = 0
       let upstream = list[i % list.length]!
@@ -131,9 +141,11 @@ export class Instance {
         if (failfast) break
         upstream = list[this.#env.random.int(list.length)]!
       }
+      const startMs = this.#env.clock.nowMs()
       const outcome = await this.#once(upstream, request, network, deadline)
+      asked.push({ to: upstream.label, protocol: network, tookMs: this.#env.clock.nowMs() - startMs, outcome: outcome instanceof Error ? outcome.message : rcodeName(outcome.rcode) })
       if (outcome instanceof Error) {
-        if (outcome instanceof WireError) return { kind: 'failed', rcode: RCODE.FORMERR, error: outcome }
+        if (outcome instanceof WireError) return { kind: 'failed', rcode: RCODE.FORMERR, error: outcome, attempts: asked }
         last = outcome
         if (outcome instanceof UpstreamError && outcome.spoofed) network = 'tcp'
         upstream.health.check()
@@ -141,11 +153,11 @@ export class Instance {
         if (downs >= list.length) break
         continue
       }
-      if (!answersQuestion(request, outcome)) return { kind: 'wrong' }
+      if (!answersQuestion(request, outcome)) return { kind: 'wrong', attempts: asked }
       if (this.#options.failover.has(outcome.rcode) && ++failovers < list.length) continue
-      return { kind: 'reply', reply: outcome }
+      return { kind: 'reply', reply: outcome, attempts: asked }
     }
-    return { kind: 'failed', rcode: RCODE.SERVFAIL, error: last ?? new Error('no healthy proxies') }
+    return { kind: 'failed', rcode: RCODE.SERVFAIL, error: last ?? new Error('no healthy proxies'), attempts: asked }
   }
 
   async #once(upstream: Upstream, request: Message, protocol: Protocol, deadline: number): Promise<Message | Error> {

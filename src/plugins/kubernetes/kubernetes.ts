@@ -6,6 +6,7 @@ import type { Wanted } from '../../cluster/source/source.ts'
 import type { Env } from '../../core/env.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
+import type { Facts } from '../../core/trace.ts'
 import { addressOfReverse } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
 import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
@@ -13,6 +14,7 @@ import { lowerName, splitLabels, type Name } from '../../wire/name.ts'
 import { nameRdata, txtRdata } from '../../wire/rdata.ts'
 import { addressRecords, cnameRecords, existence, srvRecords, type Lookups, type Records } from './answer.ts'
 import { nameServers, nsAddresses, nsRecords, soaRecord } from './apex.ts'
+import { explainKubernetes } from './explain.ts'
 import { findHits } from './hits.ts'
 import type { KubernetesOptions } from './options.ts'
 import { reverseNames } from './reverse.ts'
@@ -76,6 +78,14 @@ export class Kubernetes implements Stage {
     if (pod === undefined) return undefined
     const suffix = zone === '.' ? '' : zone!
     return [`${pod.namespace}.svc.${suffix}`, `svc.${suffix}`, zone!, ...this.#search, '']
+  }
+
+  explain(q: Query): Facts {
+    return explainKubernetes(q.question.name, this.#feed, this.#options)
+  }
+
+  podAddress(namespace: string, name: string): string | undefined {
+    return this.#feed.index.addressOfPod(namespace, name)
   }
 
   query(q: Query): Verdict | Promise<Verdict> {
