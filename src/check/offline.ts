@@ -22,6 +22,7 @@ export async function startOffline(corefile: Corefile, manifests: readonly strin
   const generation = new Generation({ ...corefile, blocks: () => blocks }, plugins, world, {
     metrics: world.metrics,
     echoed: world.echoed,
+    selfProbe: { answer: () => undefined },
     unsendable: (q, error) => world.log.error(`reply to ${q.asked.name} cannot be encoded: ${String(error)}`),
   })
   await generation.start()
@@ -36,7 +37,7 @@ function withManifests(directive: Directive, manifests: readonly string[]): Dire
 }
 
 function withObjects(line: Line, manifests: readonly string[]): Line {
-  const word = (text: string): Token => ({ ...line.token, text, quoted: true })
+  const word = (text: string): Token => ({ ...line.token, text })
   const kept = (line.block ?? []).filter((option) => !SOURCES.has(option.token.text))
   return { ...line, block: [...kept, { token: word('objects'), args: manifests.map(word) }] }
 }
