@@ -54,6 +54,8 @@ export class Query {
   trace: Trace | undefined
   /** Per-stage notes between the way down and the way up; see `Slot`. */
   readonly notes: unknown[] = []
+  /** Monotonic milliseconds after which no further upstream is tried; `cancel` sets it. */
+  cancelAtMs = Infinity
   /** True for questions that a stage asks on its own behalf or on behalf of a client. */
   readonly internal: boolean
   /** Levels of `env.ask` above this query; bounds recursion. */

@@ -9,6 +9,9 @@ import type { Message } from '../wire/message.ts'
 import { lowerName, parentOf, type Name } from '../wire/name.ts'
 import { finishReply } from './finish.ts'
 
+/** Directives that take questions of every class (specification 2.3). */
+const EVERY_CLASS = new Set(['chaos', 'forward'])
+
 /** What a group needs of the process. */
 export interface GroupWorld {
   readonly metrics: Metrics
@@ -27,7 +30,7 @@ export class Group implements ServerInfo {
   readonly label: string
   readonly blocks: readonly Block[]
   readonly #zones = new Map<Name, Block>()
-  /** Classes other than IN reach the chain only where somebody forwards them. */
+  /** Classes other than IN reach the chain only where somebody knows what to do with them. */
   readonly #anyClass: boolean
   readonly #world: GroupWorld
   readonly #metrics: DnsMetrics
@@ -39,7 +42,7 @@ export class Group implements ServerInfo {
     this.#world = world
     this.#metrics = dnsMetrics(world.metrics)
     for (const block of blocks) for (const zone of block.zones) this.#zones.set(zone, block)
-    this.#anyClass = blocks.some((block) => block.stages.some((stage) => stage.name === 'forward'))
+    this.#anyClass = blocks.some((block) => block.stages.some((stage) => EVERY_CLASS.has(stage.name)))
   }
 
   /** Queries that have come in and are not answered yet. */

@@ -2,14 +2,13 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { AdminPort, type AdminOptions } from '../admin/admin-port.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { isReverse } from '../core/reverse.ts'
+import { COMPATIBLE_VERSION } from '../core/version.ts'
 import type { Corefile } from '../corefile/tree.ts'
 import { takeEarlySignals } from './early-signals.ts'
 import { Server } from './server.ts'
 import { ServerView } from './view.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
 
-/** The version of CoreDNS whose behaviour this is: dashboards and alerts look at it. */
-const COMPATIBLE_VERSION = '1.14.7'
 /** Exit statuses, as CoreDNS uses them. */
 const EXIT = { OK: 0, START: 1, FORCED: 2, STOP: 3 } as const
 /** Ending takes at most this long beyond the lame duck: the kubelet's grace period is 30 s. */

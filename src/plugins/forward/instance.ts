@@ -87,7 +87,7 @@ export class Instance {
   async answer(q: Query): Promise<'settled' | 'next'> {
     const protocol = this.#protocol(q)
     const key = coalescingKey(q.request, protocol)
-    const { outcome, shared } = await this.#coalescer.run(key, () => this.#walk(copyMessage(q.request), protocol), (result) => result.kind === 'reply')
+    const { outcome, shared } = await this.#coalescer.run(key, () => this.#walk(copyMessage(q.request), protocol, q.cancelAtMs), (result) => result.kind === 'reply')
     q.attempts = q.attempts === undefined ? outcome.attempts : [...q.attempts, ...outcome.attempts]
     if (q.trace !== undefined) for (const attempt of outcome.attempts) q.trace.attempt(attempt)
     if (outcome.kind === 'failed') q.fail(outcome.rcode, outcome.error)
@@ -105,7 +105,7 @@ export class Instance {
   }
 
   /** As many queries at once as the options allow. */
-  async #walk(request: Message, protocol: Protocol): Promise<Outcome> {
+  async #walk(request: Message, protocol: Protocol, cancelAtMs: number): Promise<Outcome> {
     const { maxConcurrent } = this.#options
     if (maxConcurrent > 0 && this.#underWay >= maxConcurrent) {
       this.#rejected.add()
@@ -113,14 +113,14 @@ export class Instance {
     }
     this.#underWay++
     try {
-      return await this.#attempts(request, protocol)
+      return await this.#attempts(request, protocol, cancelAtMs)
     } finally {
       this.#underWay--
     }
   }
 
   /** Tries upstreams in the policy's order, round and round, until one answers or the attempts or the time are used up. */
-  async #attempts(request: Message, protocol: Protocol): Promise<Outcome> {
+  async #attempts(request: Message, protocol: Protocol, cancelAtMs: number): Promise<Outcome> {
     const { maxConnectAttempts, failfast } = this.#options
     const deadline = this.#env.clock.nowMs() + DEADLINE_MS
     const list = this.#policy(this.#upstreams)
@@ -131,7 +131,8 @@ export class Instance {
     let network = protocol
     let last: Error | undefined
     const asked: Attempt[] = []
-    for (let i = 0; this.#env.clock.nowMs() < deadline; i++) {
+    const lastStart = Math.min(deadline, cancelAtMs)
+    for (let i = 0; this.#env.clock.nowMs() < lastStart; i++) {
       if (i % list.length === 0) downs = 0
       let upstream = list[i % list.length]!
       if (upstream.health.down) {
