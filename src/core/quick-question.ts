@@ -1,4 +1,4 @@
-import { EDNS, optionIsSound } from '../wire/edns.ts'
+import { canonicalOption, EDNS } from '../wire/edns.ts'
 import { CLASS, TYPE } from '../wire/codes.ts'
 import type { Protocol } from './query.ts'
 import type { ServerInfo } from './server-info.ts'
@@ -142,9 +142,14 @@ export class QuickQuestion {
       const next = at + 4 + ((packet[at + 2]! << 8) | packet[at + 3]!)
       if (next > end || !ECHOED.has(code)) return false
       // A cookie's octets are anything; looking at the others' makes a view, which the common query does not pay for.
-      if (code !== EDNS.COOKIE && !optionIsSound(code, packet.subarray(at + 4, next))) return false
+      if (code !== EDNS.COOKIE && !isCanonical(code, packet.subarray(at + 4, next))) return false
       at = next
     }
     return true
   }
+}
+
+/** The option goes back as it came. */
+function isCanonical(code: number, data: Uint8Array): boolean {
+  return canonicalOption(code, data) === data
 }
