@@ -41,3 +41,9 @@ function refuse(reason: string): never {
 export function listPlugins(plugins: readonly Plugin[]): void {
   process.stdout.write(`Server types:\n  dns\n\nOther plugins:\n${plugins.map((plugin) => `  dns.${plugin.name}\n`).join('')}`)
 }
+
+export function positiveInteger(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > 1_000_000) throw new InvalidArgumentError('a whole number from 1 is wanted')
+  return value
+}

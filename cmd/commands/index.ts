@@ -4,6 +4,8 @@ import { completionCommand } from './completion.ts'
 import { explainCommand } from './explain.ts'
 import { EXIT } from './exit.ts'
 import { queryCommand } from './query.ts'
+import { slowCommand } from './slow.ts'
+import { topCommand } from './top.ts'
 import type { Tool } from './tool.ts'
 
 /** The commands that both programs have. Without one a program serves. */
@@ -12,6 +14,8 @@ export function commands(tool: Tool): Command[] {
     checkCommand(tool),
     explainCommand(tool),
     queryCommand(tool),
+    topCommand(tool),
+    slowCommand(tool),
     completionCommand(tool),
   ]
   for (const command of all) command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.OK : EXIT.USAGE))

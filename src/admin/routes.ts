@@ -1,6 +1,8 @@
 import type { HttpReply } from '../core/env.ts'
 import { Refusal, type AdminView } from './view.ts'
 
+const ROWS_LIMIT = 500
+
 /** One thing to ask the admin port for. */
 export interface Route {
   /** Default GET. Everything else needs the token. */
@@ -10,6 +12,9 @@ export interface Route {
 
 export const ROUTES: Readonly<Record<string, Route>> = {
   '/explain': { answer: explain },
+  '/top': { answer: (view, query) => json(view.traffic.top(count(query))) },
+  '/slow': { answer: (view) => json(view.traffic.slow()) },
+  '/seconds': { answer: (view) => json(view.traffic.seconds()) },
   '/reload': { method: 'POST', answer: async (view) => json({ reloaded: await view.reload() }) },
 }
 
@@ -25,6 +30,13 @@ async function explain(view: AdminView, query: URLSearchParams): Promise<HttpRep
     dnssec: query.get('dnssec') === '1',
     server: query.get('server') ?? '',
   }, query.get('search') ?? undefined))
+}
+
+/** How many rows are wanted: 20 unless `n` says otherwise. */
+function count(query: URLSearchParams): number {
+  const n = Number(query.get('n') ?? 20)
+  if (!Number.isInteger(n) || n < 1 || n > ROWS_LIMIT) throw new Refusal(`n is a number from 1 to ${ROWS_LIMIT}`)
+  return n
 }
 
 function json(value: unknown): HttpReply {

@@ -1,9 +1,11 @@
+import type { Traffic } from './traffic/traffic.ts'
 import type { Explanation, ExplainRequest } from './explanation.ts'
 
 /** What the admin port shows of a program. The server makes it. */
 export interface AdminView {
   /** Rejects with `Refusal` for a question that makes no sense. With a namespace: the names that a pod there would try, in order. */
   explain(request: ExplainRequest, searchNamespace: string | undefined): Promise<readonly Explanation[]>
+  readonly traffic: Traffic
   /** Reads the Corefile again. False when the old one stays. */
   reload(): Promise<boolean>
 }

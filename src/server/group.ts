@@ -18,6 +18,8 @@ export interface GroupWorld {
   readonly echoed: { has(code: number): boolean }
   /** Replies to the process's questions to itself. */
   readonly selfProbe: { answer(request: Message): Message | undefined }
+  /** What people look at: rates, the most frequent, the slow. */
+  readonly traffic: { answered(q: Query): void }
   /** A reply that has no wire form: a name with an empty label, say. The client gets SERVFAIL. */
   unsendable(q: Query, error: unknown): void
 }
@@ -89,6 +91,7 @@ export class Group implements ServerInfo {
 
   #finish(q: Query): Uint8Array | undefined {
     this.#inFlight--
+    this.#world.traffic.answered(q)
     if (q.dropped) return undefined
     try {
       return finishReply(q, this.#world.echoed)

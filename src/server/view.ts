@@ -1,4 +1,5 @@
 import type { Explanation, ExplainRequest } from '../admin/explanation.ts'
+import type { Traffic } from '../admin/traffic/traffic.ts'
 import { Refusal, type AdminView } from '../admin/view.ts'
 import { explainQuery, explainSearch } from './explain.ts'
 import type { Generation } from './generation.ts'
@@ -19,6 +20,10 @@ export class ServerView implements AdminView {
     const generation = this.#generation()
     if (searchNamespace !== undefined) return explainSearch(request, searchNamespace, generation, this.#world)
     return [await explainQuery(request, generation, this.#world)]
+  }
+
+  get traffic(): Traffic {
+    return this.#world.traffic
   }
 
   reload(): Promise<boolean> {

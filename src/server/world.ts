@@ -2,6 +2,7 @@ import { systemClock } from '../base/clock.ts'
 import { makeLog, type Sink } from '../base/log.ts'
 import { HttpServers } from '../admin/http.ts'
 import { MetricsRegistry } from '../admin/metrics.ts'
+import { Traffic } from '../admin/traffic/traffic.ts'
 import { Admission } from './admission.ts'
 import { EchoedOptions } from './finish.ts'
 import { hostSearchPath, systemFiles, systemHost, systemRandom } from './host.ts'
@@ -18,6 +19,7 @@ export interface SystemWorld extends ServerWorld {
   readonly echoed: EchoedOptions
   readonly metrics: MetricsRegistry
   readonly selfProbe: SelfProbe
+  readonly traffic: Traffic
 }
 
 /** The real world for one process. `fatal` ends it. */
@@ -28,6 +30,7 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
   const panics = metrics.counter('coredns_panics_total', 'A metrics that counts the number of panics.').with()
   const echoed = new EchoedOptions()
   const selfProbe = new SelfProbe()
+  const traffic = new Traffic(systemClock, systemRandom)
   return {
     log,
     clock: systemClock,
@@ -44,8 +47,10 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
     echoed,
     socketMark: new SocketMark(),
     selfProbe,
+    traffic,
     group: {
       selfProbe,
+      traffic,
       metrics,
       echoed,
       unsendable: (q, error) => log.error(`reply to ${q.asked.name} cannot be encoded: ${String(error)}`),

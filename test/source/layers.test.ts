@@ -16,7 +16,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   core: ['base', 'wire', 'corefile'],
   upstream: ['base', 'wire', 'core'],
   cluster: ['base', 'core'],
-  admin: ['base', 'core'],
+  admin: ['base', 'wire', 'core'],
   plugins: ['base', 'wire', 'corefile', 'core', 'upstream', 'cluster'],
   server: ['base', 'native', 'wire', 'corefile', 'core', 'upstream', 'admin'],
   node: ['base', 'native', 'wire', 'core', 'netlink', 'server'],

@@ -107,6 +107,7 @@ async function open(corefile: string, options: TestOptions, tame: Tame): Promise
     metrics: tame.metrics,
     echoed: tame.echoed,
     selfProbe: { answer: () => undefined },
+    traffic: { answered: () => undefined },
     unsendable: (_q, error) => { tame.panics.push(error) },
   })
   if (options.start !== false) await generation.start()
