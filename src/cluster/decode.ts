@@ -10,7 +10,8 @@ type Json = Readonly<Record<string, unknown>>
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 const TRIGGER_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time'
 const LABEL_LIMIT = 63
-const NO_PORTS: readonly ServicePort[] = [{ name: '', protocol: '', port: -1 }]
+/** Stands for the ports of what has none: there are addresses then, but no SRV records. */
+export const NO_PORTS: readonly ServicePort[] = [{ name: '', protocol: '', port: -1 }]
 
 /** The fields that DNS needs. Throws ObjectError. */
 export function decodeObject(kind: Kind, object: unknown): ClusterObject {
