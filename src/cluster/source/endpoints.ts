@@ -13,7 +13,6 @@ export interface PodState {
   readonly ended: boolean
   readonly hostname: string
   readonly subdomain: string
-  readonly nodeName: string
   /** Container ports by name and protocol: `http/TCP`. */
   readonly ports: ReadonlyMap<string, number>
 }
@@ -39,7 +38,6 @@ export function readPod(json: Json): PodState {
     ended: status.phase === 'Succeeded' || status.phase === 'Failed',
     hostname: textOr(spec.hostname, '', 'spec.hostname'),
     subdomain: textOr(spec.subdomain, '', 'spec.subdomain'),
-    nodeName: textOr(spec.nodeName, '', 'spec.nodeName'),
     ports: containerPorts(spec),
   }
 }
@@ -75,7 +73,7 @@ export function endpointsFromPods(service: Json, selector: Readonly<Record<strin
     for (const ip of pod.ips.filter((address) => familyWanted(spec, address))) {
       const key = `${ip.includes(':') ? 'ipv6' : 'ipv4'} ${JSON.stringify(ports)}`
       const group = groups.get(key) ?? { ports, addresses: [] }
-      group.addresses.push({ text: ip, hostname: pod.subdomain === name ? pod.hostname : '', targetName: pod.name.length > 63 ? '' : pod.name, nodeName: pod.nodeName, zone: '' })
+      group.addresses.push({ text: ip, hostname: pod.subdomain === name ? pod.hostname : '', targetName: pod.name.length > 63 ? '' : pod.name, zone: '' })
       groups.set(key, group)
     }
   }
