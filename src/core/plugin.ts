@@ -39,6 +39,10 @@ export interface Stage {
   explain?(q: Query): Facts
   /** The address of a pod, `NAMESPACE/NAME`, for `explain --client`. */
   podAddress?(namespace: string, name: string): string | undefined
+  /** False: this block is not for the query, and the server goes on to the next one that could be (`view`). */
+  accepts?(q: Query): boolean
+  /** What the stage knows of a query as the client asked it; undefined for labels that are not its own. See `Metadata`. */
+  metadata?(label: string, q: Query): string | undefined
   /** The way from octets to octets beside the one above. Without it every query is asked in full. */
   readonly quick?: QuickStage
 }

@@ -1,5 +1,6 @@
 import { Message, type Question } from '../wire/message.ts'
 import { RCODE } from '../wire/codes.ts'
+import type { Metadata } from './metadata.ts'
 import type { ServerInfo } from './server-info.ts'
 import type { Attempt, Trace } from './trace.ts'
 
@@ -52,6 +53,8 @@ export class Query {
   attempts: readonly Attempt[] | undefined
   /** Set for the one query that `explain` watches. */
   trace: Trace | undefined
+  /** Where the block has `metadata`. */
+  metadata: Metadata | undefined
   /** Per-stage notes between the way down and the way up; see `Slot`. */
   readonly notes: unknown[] = []
   /** Monotonic milliseconds after which no further upstream is tried; `cancel` sets it. */

@@ -1,4 +1,5 @@
 import type { Token } from '../corefile/tree.ts'
+import type { Name } from '../wire/name.ts'
 
 /** What directives without a place in the chain tell the server about a block. */
 export interface BlockSettings {
@@ -13,6 +14,8 @@ export interface BlockSettings {
   readonly stacktrace: boolean
   /** `view`: the block's name in metrics; empty without one. */
   readonly view: string
+  /** `metadata`: the zones of the names whose queries carry labels. */
+  readonly metadata: readonly Name[] | undefined
 }
 
 /** One `bind` line: addresses or interfaces, less those of `except`. */
@@ -43,4 +46,5 @@ export const DEFAULT_SETTINGS: BlockSettings = {
   reload: undefined,
   stacktrace: false,
   view: '',
+  metadata: undefined,
 }

@@ -19,6 +19,7 @@ import { loadbalancePlugin } from './loadbalance/index.ts'
 import { localPlugin } from './local/index.ts'
 import { logPlugin } from './log/index.ts'
 import { loopPlugin } from './loop/index.ts'
+import { metadataPlugin } from './metadata/index.ts'
 import { minimalPlugin } from './minimal/index.ts'
 import { nsidPlugin } from './nsid/index.ts'
 import { prometheusPlugin } from './prometheus/index.ts'
@@ -27,10 +28,12 @@ import { reloadPlugin } from './reload/index.ts'
 import { rewritePlugin } from './rewrite/index.ts'
 import { templatePlugin } from './template/index.ts'
 import { timeoutsPlugin } from './timeouts/index.ts'
+import { viewPlugin } from './view/index.ts'
 import { whoamiPlugin } from './whoami/index.ts'
 
 /** Every directive, in order of execution: the only registry. `DIRECTIVE_ORDER` of src/corefile says the same order by name. */
 export const PLUGINS: readonly Plugin[] = [
+  metadataPlugin,
   cancelPlugin,
   timeoutsPlugin,
   reloadPlugin,
@@ -60,6 +63,7 @@ export const PLUGINS: readonly Plugin[] = [
   loopPlugin,
   forwardPlugin,
   whoamiPlugin,
+  viewPlugin,
 ]
 
 export function pluginTable(plugins: readonly Plugin[]): ReadonlyMap<string, Plugin> {

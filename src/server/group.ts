@@ -31,7 +31,8 @@ export interface GroupWorld {
 export class Group implements ServerInfo {
   readonly label: string
   readonly blocks: readonly Block[]
-  readonly #zones = new Map<Name, Block>()
+  /** By zone, in the order of the file: `view` decides between blocks of the same zone. */
+  readonly #zones = new Map<Name, Block[]>()
   /** Classes other than IN reach the chain only where somebody knows what to do with them. */
   readonly #anyClass: boolean
   readonly #world: GroupWorld
@@ -43,7 +44,7 @@ export class Group implements ServerInfo {
     this.blocks = blocks
     this.#world = world
     this.#metrics = dnsMetrics(world.metrics)
-    for (const block of blocks) for (const zone of block.zones) this.#zones.set(zone, block)
+    for (const block of blocks) for (const zone of block.zones) this.#zones.set(zone, [...this.#zones.get(zone) ?? [], block])
     this.#anyClass = blocks.some((block) => block.stages.some((stage) => EVERY_CLASS.has(stage.name)))
   }
 
@@ -67,7 +68,7 @@ export class Group implements ServerInfo {
 
   dispatch(q: Query): void | Promise<void> {
     if (!this.#classAllowed(q.request)) return this.#refuse(q)
-    const block = this.#find(q.question.name, q.question.type)
+    const block = this.#find(q)
     if (block === undefined || block.chain.stages.length === 0) return this.#refuse(q)
     q.trace?.enter(block.keys)
     return block.chain.run(q)
@@ -77,16 +78,27 @@ export class Group implements ServerInfo {
     return this.#anyClass || request.questions[0]!.class === CLASS.IN
   }
 
-  /** The longest zone wins; for DS, which belongs to the parent, the shortest below the root. */
-  #find(qname: Name, qtype: number): Block | undefined {
+  /**
+   * The longest zone wins, and of its blocks the first that accepts the query. DS belongs to the parent: there the shortest zone below the
+   * root wins, and of its blocks the last.
+   */
+  #find(q: Query): Block | undefined {
+    const forParent = q.question.type === TYPE.DS
+    const qname = lowerName(q.question.name)
     let found: Block | undefined
-    for (let name = lowerName(qname); name !== '.'; name = parentOf(name)) {
-      const block = this.#zones.get(name)
+    for (let name = qname; name !== '.'; name = parentOf(name)) {
+      const block = this.#choose(name, q, forParent)
       if (block === undefined) continue
-      if (qtype !== TYPE.DS || block.chain.stages.length === 0) return block
+      if (!forParent || block.chain.stages.length === 0) return block
       found = block
     }
-    return found ?? this.#zones.get('.')
+    return found ?? this.#choose('.', q, forParent && qname === '.')
+  }
+
+  #choose(zone: Name, q: Query, last: boolean): Block | undefined {
+    const blocks = this.#zones.get(zone)
+    const fits = (block: Block) => block.chain.stages.length === 0 || block.accepts(q)
+    return last ? blocks?.findLast(fits) : blocks?.find(fits)
   }
 
   #finish(q: Query): Uint8Array | undefined {

@@ -47,7 +47,7 @@ export class Cache implements Stage {
     this.#options = options
     this.#stores = env.keep(() => ({ success: new Store(options.success.capacity), denial: new Store(options.denial.capacity) }))
     this.#asked = env.slot()
-    const metrics = cacheMetrics(env.metrics, options.zones.join(','))
+    const metrics = cacheMetrics(env.metrics, options.zones.join(','), env.block.view)
     this.#metrics = new PerServer(metrics)
   }
 

@@ -89,6 +89,8 @@ export class Instance {
     const key = coalescingKey(q.request, protocol)
     const { outcome, shared } = await this.#coalescer.run(key, () => this.#walk(copyMessage(q.request), protocol, q.cancelAtMs), (result) => result.kind === 'reply')
     q.attempts = q.attempts === undefined ? outcome.attempts : [...q.attempts, ...outcome.attempts]
+    const last = outcome.attempts.at(-1)
+    if (last !== undefined) q.metadata?.set('forward/upstream', () => last.to)
     if (q.trace !== undefined) for (const attempt of outcome.attempts) q.trace.attempt(attempt)
     if (outcome.kind === 'failed') q.fail(outcome.rcode, outcome.error)
     else if (outcome.kind === 'wrong') q.begin(RCODE.FORMERR)

@@ -25,7 +25,14 @@ export type Format = readonly Part[]
 /** A format as a list of fixed texts and functions; unknown placeholders stay as they are. */
 export function compileFormat(text: string): Format {
   const expanded = text.replace(/\{common\}|\{combined\}/g, (name) => NAMED[name]!)
-  return expanded.split(/(\{[^{}]*\})/).filter((part) => part !== '').map((part) => PLACEHOLDERS[part] ?? (part.startsWith('{/') ? '-' : part))
+  return expanded.split(/(\{[^{}]*\})/).filter((part) => part !== '').map((part) => PLACEHOLDERS[part] ?? labelOf(part))
+}
+
+/** `{/plugin/label}` is metadata. */
+function labelOf(part: string): Part {
+  if (!part.startsWith('{/')) return part
+  const label = part.slice(2, -1)
+  return ({ q }) => q.metadata?.get(label) ?? '-'
 }
 
 export function formatLine(format: Format, entry: Logged): string {

@@ -49,6 +49,8 @@ export class QueryLog implements Stage {
     if (before === undefined) return
     const { rule, name, size, startMs } = before
     const logged: Logged = { q, name, size, durationMs: this.#env.clock.nowMs() - startMs }
+    q.metadata?.set('log/type', () => responseType(q.reply, this.#env.clock.wallMs()))
+    q.metadata?.set('log/class', () => responseClass(responseType(q.reply, this.#env.clock.wallMs())))
     if (!this.#picks(rule, logged) || !rule.throttle.take()) return
     if (rule.format === 'json') this.#env.plainLog.line(jsonLine(logged, this.#env.clock.wallMs()))
     else this.#env.plainLog.info(formatLine(rule.format, logged))

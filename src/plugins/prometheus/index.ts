@@ -53,6 +53,7 @@ class Prometheus implements Stage {
   readonly #env: Env
   readonly #address: string
   readonly #zones: readonly Name[]
+  readonly #view: string
   readonly #dns: DnsMetrics
   /** By server label and zone. Bounded by listener groups times zones of the block. */
   readonly #handles = new Map<string, Handles>()
@@ -63,6 +64,7 @@ class Prometheus implements Stage {
     this.#env = env
     this.#address = address
     this.#zones = zones
+    this.#view = env.block.view
     this.#dns = dnsMetrics(env.metrics)
     this.#sizes = env.slot<number>()
   }
@@ -85,22 +87,22 @@ class Prometheus implements Stage {
     const zone = matchZone(this.#zones, q.asked.name) ?? '.'
     const handles = this.#of(q.server.label, zone)
     const requestType = `${q.protocol} ${familyLabel(q)} ${typeLabel(q.question.type)}`
-    remember(handles.requests, requestType, () => this.#dns.requests.with(q.server.label, zone, '', q.protocol, familyLabel(q), typeLabel(q.question.type))).add()
+    remember(handles.requests, requestType, () => this.#dns.requests.with(q.server.label, zone, this.#view, q.protocol, familyLabel(q), typeLabel(q.question.type))).add()
     if (q.request.edns?.do === true) handles.doRequests().add()
     handles.durations.observe((this.#env.clock.nowMs() - q.arrival.startMs) / 1000)
     handles.requestSizes[q.protocol].observe(this.#sizes.get(q) ?? 0)
     handles.responseSizes[q.protocol].observe(q.written ? messageLength(q.reply) : 0)
     const rcode = q.dropped ? 'NOERROR' : rcodeName(q.reply.rcode)
     const plugin = q.written ? q.answeredBy : ''
-    remember(handles.responses, `${rcode} ${plugin}`, () => this.#dns.responses.with(q.server.label, zone, '', rcode, plugin)).add()
+    remember(handles.responses, `${rcode} ${plugin}`, () => this.#dns.responses.with(q.server.label, zone, this.#view, rcode, plugin)).add()
   }
 
   #of(server: string, zone: Name): Handles {
     return remember(this.#handles, `${server} ${zone}`, () => ({
-      durations: this.#dns.durations.with(server, zone, ''),
-      doRequests: () => this.#dns.doRequests.with(server, zone, ''),
-      requestSizes: { udp: this.#dns.requestSizes.with(server, zone, '', 'udp'), tcp: this.#dns.requestSizes.with(server, zone, '', 'tcp') },
-      responseSizes: { udp: this.#dns.responseSizes.with(server, zone, '', 'udp'), tcp: this.#dns.responseSizes.with(server, zone, '', 'tcp') },
+      durations: this.#dns.durations.with(server, zone, this.#view),
+      doRequests: () => this.#dns.doRequests.with(server, zone, this.#view),
+      requestSizes: { udp: this.#dns.requestSizes.with(server, zone, this.#view, 'udp'), tcp: this.#dns.requestSizes.with(server, zone, this.#view, 'tcp') },
+      responseSizes: { udp: this.#dns.responseSizes.with(server, zone, this.#view, 'udp'), tcp: this.#dns.responseSizes.with(server, zone, this.#view, 'tcp') },
       requests: new Map(),
       responses: new Map(),
     }))
@@ -113,7 +115,7 @@ class Prometheus implements Stage {
   /** Labels for each stage of the chain, for the block's first zone only, as CoreDNS has them. */
   #enabled(): [string[]][] {
     const inChain = this.#env.siblings().filter((stage) => stage.query !== undefined || stage.reply !== undefined)
-    return this.#env.block.serverLabels().flatMap((server) => inChain.map((stage): [string[]] => [[server, this.#zones[0] ?? '.', '', stage.name]]))
+    return this.#env.block.serverLabels().flatMap((server) => inChain.map((stage): [string[]] => [[server, this.#zones[0] ?? '.', this.#view, stage.name]]))
   }
 }
 
