@@ -35,6 +35,11 @@ export interface Stage {
   stop?(): Promise<void>
   /** What `autopath @NAME` asks: the search list for this client, or undefined when it is not known. */
   searchPath?(q: Query): readonly Name[] | undefined
+  /**
+   * Calls `listener` with names whose answers may be others than before, until the result is called. Absolute, in lower case;
+   * whatever is below such a name is meant too. For caches above that want to forget exactly those.
+   */
+  onChanged?(listener: (names: readonly Name[]) => void): () => void
   /** What the stage knows about a query that is about to come to it, for `explain`. Has no effect. */
   explain?(q: Query): Facts
   /** The address of a pod, `NAMESPACE/NAME`, for `explain --client`. */
