@@ -41,7 +41,7 @@ class UdpListener implements Listener {
   readonly #target: Target
   readonly #world: ListenerWorld
   #underWay = 0
-  #lastMs = 0
+  #received = 0
 
   constructor(socket: Socket, shownAddress: string, target: Target, world: ListenerWorld) {
     const bound = socket.address()
@@ -56,27 +56,34 @@ class UdpListener implements Listener {
   }
 
   /**
-   * Reads on until the socket has been silent for a moment, because closing it loses what is queued, then waits for answers
-   * under way.
+   * Reads on until the socket is empty, because closing it loses what is queued, then waits for answers under way. Time alone does not
+   * tell: a process that the machine has kept waiting has read nothing for long, and has much to read.
    */
   async drain(graceMs: number): Promise<void> {
     const end = this.#world.clock.nowMs() + graceMs
     while (this.#world.clock.nowMs() < end) {
       await sleep(this.#world.clock, 20)
-      if (this.#underWay === 0 && this.#world.clock.nowMs() - this.#lastMs > 20) break
+      if (this.#underWay === 0 && !await this.#hasMore()) break
     }
     await new Promise<void>((resolve) => {
       this.#socket.close(resolve)
     })
   }
 
+  /** Whether anything comes in one whole turn of the event loop, in which the kernel is asked. */
+  async #hasMore(): Promise<boolean> {
+    const before = this.#received
+    for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => { this.#world.clock.soon(resolve) })
+    return this.#received > before
+  }
+
   #receive(packet: Uint8Array, remote: RemoteInfo): void {
+    this.#received++
     const accepted = acceptPacket(packet)
     if (accepted.kind === 'ignore') return
     if (accepted.kind === 'reject') return this.#send(accepted.reply, remote)
     const { admission, clock } = this.#world
     if (!admission.enter()) return
-    this.#lastMs = clock.nowMs()
     this.#underWay++
     const outcome = this.#target.group.answer(accepted.request, {
       client: peerOf(remote.address, remote.port),
@@ -84,7 +91,7 @@ class UdpListener implements Listener {
       protocol: 'udp',
       server: this.#target.group,
       sizeBytes: packet.length,
-      startMs: this.#lastMs,
+      startMs: clock.nowMs(),
     })
     if (outcome instanceof Promise) void this.#later(outcome, remote)
     else this.#done(outcome, remote)
