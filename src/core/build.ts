@@ -77,6 +77,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
     const env = makeEnv(world, {
       name: directive.name,
       block: blockInfo(source, zones, settings.view, place),
+      files: filesAt(settings.root, world.files),
       stages,
       chain,
       chainIndex: () => inChain.indexOf(stage),
@@ -113,6 +114,7 @@ function mergeSettings(setups: readonly Setup[]): BlockSettings {
 interface StageSite {
   readonly name: string
   readonly block: BlockInfo
+  readonly files: Files
   readonly stages: readonly Stage[]
   readonly chain: Chain
   chainIndex(): number
@@ -128,7 +130,7 @@ function makeEnv(world: World, site: StageSite): Env {
     clock: world.clock,
     random: world.random,
     metrics: world.metrics,
-    files: world.files,
+    files: site.files,
     http: world.http,
     host: world.host,
     echoed: world.echoed,
@@ -161,6 +163,12 @@ function blockInfo(source: ServerBlock, zones: readonly Name[], view: string, pl
     listening: () => place.listening,
     bound: () => place.bound,
   }
+}
+
+/** Relative paths begin at the folder that `root` names. */
+function filesAt(root: string | undefined, files: Files): Files {
+  if (root === undefined) return files
+  return { ...files, resolve: (path) => files.resolve(path.startsWith('/') ? path : `${root}/${path}`) }
 }
 
 /** Tells blocks of one file apart: their keys and what they bind to. */

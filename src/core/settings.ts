@@ -16,6 +16,8 @@ export interface BlockSettings {
   readonly view: string
   /** `metadata`: the zones of the names whose queries carry labels. */
   readonly metadata: readonly Name[] | undefined
+  /** `root`: the folder that relative paths begin at; undefined for the working directory. */
+  readonly root: string | undefined
 }
 
 /** One `bind` line: addresses or interfaces, less those of `except`. */
@@ -47,4 +49,5 @@ export const DEFAULT_SETTINGS: BlockSettings = {
   stacktrace: false,
   view: '',
   metadata: undefined,
+  root: undefined,
 }

@@ -26,6 +26,7 @@ import { prometheusPlugin } from './prometheus/index.ts'
 import { readyPlugin } from './ready/index.ts'
 import { reloadPlugin } from './reload/index.ts'
 import { rewritePlugin } from './rewrite/index.ts'
+import { rootPlugin } from './root/index.ts'
 import { templatePlugin } from './template/index.ts'
 import { timeoutsPlugin } from './timeouts/index.ts'
 import { viewPlugin } from './view/index.ts'
@@ -33,6 +34,7 @@ import { whoamiPlugin } from './whoami/index.ts'
 
 /** Every directive, in order of execution: the only registry. `DIRECTIVE_ORDER` of src/corefile says the same order by name. */
 export const PLUGINS: readonly Plugin[] = [
+  rootPlugin,
   metadataPlugin,
   cancelPlugin,
   timeoutsPlugin,

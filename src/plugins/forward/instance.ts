@@ -52,7 +52,7 @@ export class Instance {
   async start(): Promise<void> {
     const { options, env } = { options: this.#options, env: this.#env }
     try {
-      const tls = readTlsFiles(options.tlsFiles, options.tlsServerName, !options.tlsOpportunistic)
+      const tls = readTlsFiles(options.tlsFiles.map((path) => env.files.resolve(path)), options.tlsServerName, !options.tlsOpportunistic)
       const metrics = upstreamMetrics(env.metrics, 'forward')
       const settings = {
         connections: { expireMs: options.expireMs, maxAgeMs: options.maxAgeMs, maxQueries: options.maxQueries, maxIdle: options.maxIdle, sourceAddress: options.sourceAddress, tls },
