@@ -2,8 +2,6 @@ import { Agent as HttpAgent, request as requestHttp, type IncomingMessage } from
 import { Agent as HttpsAgent, request as requestHttps, type RequestOptions } from 'node:https'
 import type { Clock } from '../../base/clock.ts'
 import { BUCKETS, type Counter, type Family, type Histogram } from '../../core/metrics.ts'
-import { ACCEPT } from './events.ts'
-import { decodeStatus } from './protobuf-objects.ts'
 import type { Connection } from './kubeconfig.ts'
 import type { SourceWorld } from './source.ts'
 
@@ -71,7 +69,7 @@ export class ApiClient {
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'https:' ? requestHttps : requestHttp
       const { agent: _theirs, ...rest } = options
-      const request = send(url, { ...rest, agent: this.#agent, signal, headers: { ...options.headers, accept: ACCEPT, 'user-agent': 'hearth-cluster' } }, (reply) => {
+      const request = send(url, { ...rest, agent: this.#agent, signal, headers: { ...options.headers, accept: 'application/json', 'user-agent': 'hearth-cluster' } }, (reply) => {
         timer.cancel()
         // Only what the reflector needs to see: an end that is no end of the body.
         reply.on('error', () => {})
@@ -89,21 +87,16 @@ export class ApiClient {
 
 /** The API's own words where the body holds a Status. */
 async function errorOf(reply: IncomingMessage): Promise<ApiError> {
-  const chunks: Uint8Array[] = []
-  let size = 0
+  let text = ''
   for await (const chunk of reply) {
-    chunks.push(chunk as Uint8Array)
-    size += (chunk as Uint8Array).length
-    if (size > ERROR_LIMIT_BYTES) break
+    text += String(chunk)
+    if (text.length > ERROR_LIMIT_BYTES) break
   }
   const retryAfter = Number(reply.headers['retry-after'])
-  return new ApiError(reply.statusCode ?? 0, `HTTP ${reply.statusCode}: ${messageOf(Buffer.concat(chunks))}`, Number.isFinite(retryAfter) ? retryAfter : undefined)
+  return new ApiError(reply.statusCode ?? 0, `HTTP ${reply.statusCode}: ${messageOf(text)}`, Number.isFinite(retryAfter) ? retryAfter : undefined)
 }
 
-function messageOf(body: Buffer): string {
-  const status = decodeStatus(body)
-  if (status?.message !== undefined) return status.message
-  const text = body.toString()
+function messageOf(text: string): string {
   try {
     const { message } = JSON.parse(text) as { message?: unknown }
     if (typeof message === 'string') return message
