@@ -31,10 +31,8 @@ rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 for (const program of ['hearth-node', 'hearth-cluster']) {
   await build({
-    // The packet workers' threads run a small file of their own.
-    entryPoints: { [program]: join(root, 'cmd', program, 'main.ts'), 'packet-worker': join(root, 'src/server/mmsg/worker.ts') },
-    outdir: join(folder, program, 'lib'),
-    outExtension: { '.js': '.mjs' },
+    entryPoints: [join(root, 'cmd', program, 'main.ts')],
+    outfile: join(folder, program, 'lib', `${program}.mjs`),
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -1,33 +1,41 @@
 import '../../src/server/early-signals.ts'
 import { existsSync } from 'node:fs'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../../src/base/duration.ts'
 import { parseIp } from '../../src/base/ip.ts'
-import { NodeAgent } from '../../src/node/agent.ts'
+import { ACCEPT_RULES, type AcceptRules } from '../../src/node/accept-rules.ts'
+import { NodeAgent, type AgentOptions } from '../../src/node/agent.ts'
+import { parseTarget } from '../../src/node/fallback-targets.ts'
+import { PROXY_MODES, type ProxyModeOption } from '../../src/node/proxy-mode.ts'
 import { expandSample } from '../../src/node/template.ts'
 import { PLUGINS, pluginTable } from '../../src/plugins/index.ts'
 import { corefileReader } from '../../src/server/corefile-source.ts'
-import type { EngineChoice } from '../../src/server/udp-engine.ts'
 import { runProgram } from '../../src/server/program.ts'
+import { parseName } from '../../src/wire/name.ts'
 import { commands } from '../commands/index.ts'
 import type { Tool } from '../commands/tool.ts'
-import { engineOption, fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
+import { fromGoFlags, goBool, listPlugins, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
+import { cleanupCommand } from './cleanup.ts'
+import { statusCommand } from './status.ts'
 
 const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:9254'
 const DEFAULT_KUBE_DNS_FOLDER = '/etc/kube-dns'
+const DEFAULT_INTERVAL_MS = 60_000
 
 interface Options {
+  readonly adminListenAddress: string
+  readonly adminTokenFile?: string
   readonly localip: readonly Uint8Array[]
   readonly setupinterface: boolean
   readonly interfacename?: string
-  readonly syncinterval: number
+  readonly syncinterval?: number
   readonly metricsListenAddress: string
   readonly prometheusListenAddress: string
   readonly setupiptables: boolean
   readonly basecorefile: string
   readonly corefile: string
-  readonly kubednscm: string
+  readonly kubednscm?: string
   readonly upstreamsvc: string
   readonly healthPort: number
   readonly skipteardown: boolean
@@ -35,9 +43,11 @@ interface Options {
   readonly conf?: string
   readonly 'dns.port': number
   readonly pidfile?: string
-  readonly engine: EngineChoice
   readonly plugins?: boolean
   readonly quiet: boolean
+  readonly proxyMode: ProxyModeOption
+  readonly acceptRules: AcceptRules
+  readonly fallbackEndpoints: readonly string[]
 }
 
 const tool: Tool = { name: 'hearth-node', version: VERSION, plugins: PLUGINS, adminAddress: DEFAULT_ADMIN_ADDRESS, expandTemplate: expandSample }
@@ -45,36 +55,42 @@ const tool: Tool = { name: 'hearth-node', version: VERSION, plugins: PLUGINS, ad
 const command = new Command('hearth-node')
   .description('The DNS cache of a node: a drop-in for NodeLocal DNSCache.')
   .option('--localip <list>', 'addresses to serve, of either family, separated by commas', localIps, [])
-  .option('--setupinterface [bool]', 'add the addresses to the node', bool, true)
+  .option('--setupinterface [bool]', 'add the addresses to the node', goBool, true)
   .option('--interfacename <name>', 'put the addresses on a dummy link of this name instead of lo')
-  .option('--syncinterval <duration>', 'how often rules and addresses are checked', interval, 60_000)
+  .option('--syncinterval <duration>', 'how often rules and addresses are checked (default: 1m)', interval)
   .option('--metrics-listen-address <address>', 'where the agent serves its own metrics', '0.0.0.0:9353')
   .option('--prometheus-listen-address <address>', 'what __PROMETHEUS__ENDPOINT__ in the template stands for', ':9253')
-  .option('--setupiptables [bool]', 'install the rules that bring DNS here (with nftables)', bool, true)
+  .option('--setupiptables [bool]', 'install the rules that bring DNS here (with nftables)', goBool, true)
   .option('--basecorefile <file>', 'template of the Corefile', '/etc/coredns/Corefile.base')
   .option('--corefile <file>', 'where the expanded Corefile goes, unless --conf says so', '/etc/Corefile')
-  .option('--kubednscm <folder>', `where the kube-dns ConfigMap is mounted (default: ${DEFAULT_KUBE_DNS_FOLDER} if it exists)`, '')
+  .option('--kubednscm <folder>', `where the kube-dns ConfigMap is mounted (default: ${DEFAULT_KUBE_DNS_FOLDER} if it exists)`)
   .option('--upstreamsvc <name>', 'Service whose address __PILLAR__CLUSTER__DNS__ in the template stands for', 'kube-dns')
   .option('--health-port <port>', 'port of the health check, for its rules', portNumber, 8080)
-  .option('--skipteardown [bool]', 'leave rules and addresses behind at the end', bool, false)
-  .option('--reloadwithsignal [bool]', 'reload at once after the Corefile was written, without the reload directive', bool, false)
+  .option('--skipteardown [bool]', 'leave rules and addresses behind at the end', goBool, false)
+  .option('--reloadwithsignal [bool]', 'reload at once after the Corefile was written, without the reload directive', goBool, false)
+  .addOption(new Option('--proxy-mode <mode>', 'who translates Services on this node; none: no rules').choices(PROXY_MODES).default('auto'))
+  .addOption(new Option('--accept-rules <when>', 'accept DNS in the chains INPUT and OUTPUT of the filter table; auto: where they do not').choices(ACCEPT_RULES).default('auto'))
+  .option('--fallback-endpoints <list>', 'who answers the addresses when no agent does: addresses of the cluster\'s resolvers, or names of headless Services, separated by commas (default: the Service beside --upstreamsvc whose name ends in -endpoints)', endpoints, [])
   .option('--conf <file>', 'the Corefile')
   .option('-p, --dns.port <port>', 'default port of server blocks, and the port of the rules', portNumber, 53)
   .option('--pidfile <file>', 'write the process id here once queries are answered')
-  .addOption(engineOption())
   .option('--plugins', 'list the directives and exit')
-  .option('--quiet [bool]', 'do not print zones and version at the start', bool, false)
+  .option('--quiet [bool]', 'do not print zones and version at the start', goBool, false)
+  .option('--admin-listen-address <address>', 'where status page, explain, top and the like are served: host:port, unix:/path, or "" for nowhere', DEFAULT_ADMIN_ADDRESS)
+  .option('--admin-token-file <file>', 'file with the token that allows changes by the admin port; without it nothing can be changed there')
   .version(`hearth-node-${VERSION}`, '--version', 'print the version and exit')
   .allowExcessArguments(false)
+  .enablePositionalOptions()
   .action(run)
-for (const sub of commands(tool)) command.addCommand(sub)
+for (const sub of [...commands(tool), statusCommand(), cleanupCommand()]) command.addCommand(sub)
 await command.parseAsync(fromGoFlags(process.argv.slice(2)), { from: 'user' })
 
 async function run(given: Options): Promise<void> {
   if (given.plugins === true) return listPlugins(PLUGINS)
   if (given.localip.length === 0) command.error('error: -localip is wanted: the addresses to serve, such as -localip 169.254.20.10,10.96.0.10')
   const corefile = given.conf ?? given.corefile
-  const agent = new NodeAgent({
+  const options: AgentOptions = {
+    version: VERSION,
     localIps: given.localip,
     port: given['dns.port'],
     healthPort: given.healthPort,
@@ -82,29 +98,34 @@ async function run(given: Options): Promise<void> {
     interfaceName: given.interfacename,
     setupRules: given.setupiptables,
     skipTeardown: given.skipteardown,
-    syncIntervalMs: given.syncinterval,
+    syncIntervalMs: given.syncinterval ?? DEFAULT_INTERVAL_MS,
     metricsAddress: given.metricsListenAddress,
     prometheusAddress: given.prometheusListenAddress,
     template: given.basecorefile,
     corefile,
-    kubeDnsFolder: given.kubednscm !== '' ? given.kubednscm : existsSync(DEFAULT_KUBE_DNS_FOLDER) ? DEFAULT_KUBE_DNS_FOLDER : undefined,
+    kubeDnsFolder: given.kubednscm || (existsSync(DEFAULT_KUBE_DNS_FOLDER) ? DEFAULT_KUBE_DNS_FOLDER : undefined),
     upstreamService: given.upstreamsvc,
     reloadWithSignal: given.reloadwithsignal,
-  })
+    proxyMode: given.proxyMode,
+    acceptRules: given.acceptRules,
+    fallbackEndpoints: given.fallbackEndpoints,
+  }
+  let agent: NodeAgent | undefined
   await runProgram({
     name: 'hearth-node',
     version: VERSION,
+    admin: { address: given.adminListenAddress, tokenFile: given.adminTokenFile },
     plugins: pluginTable(PLUGINS),
     quiet: given.quiet,
     pidfile: given.pidfile,
-    engine: given.engine,
-    // An agent shares its node with what it is there for.
-    workers: 1,
     read: corefileReader({ path: corefile, defaultPort: given['dns.port'], directives: PLUGINS.map((plugin) => plugin.name) }),
-    prepare: (world) => agent.prepare(world),
-    serving: (world, server) => agent.serving(world, server),
-    leaving: () => agent.leaving(),
-    left: () => agent.left(),
+    prepare: async (world) => {
+      agent = new NodeAgent(options, world)
+      await agent.prepare()
+    },
+    serving: async (_world, server) => agent?.serving(server),
+    leaving: async () => agent?.leaving(),
+    left: async () => agent?.left(),
   })
 }
 
@@ -117,10 +138,11 @@ function localIps(text: string): Uint8Array[] {
   })
 }
 
-function bool(text: string): boolean {
-  if (/^(1|t|true)$/i.test(text)) return true
-  if (/^(0|f|false)$/i.test(text)) return false
-  throw new InvalidArgumentError('true or false wanted')
+function endpoints(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+  const wrong = items.find((item) => parseTarget(item) === undefined && (item.includes(':') || parseName(item) === undefined))
+  if (wrong !== undefined) throw new InvalidArgumentError(`"${wrong}" is neither an address, with or without a port, nor a name`)
+  return items
 }
 
 /** Milliseconds. node-cache multiplied Go durations by a second, so `60ns` meant a minute; that spelling still does. */

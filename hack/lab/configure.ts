@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { parseIp, parsePrefix } from '../../src/base/ip.ts'
 import { destinationIs, destinationNat, destinationPortIs, protocolIs } from '../../src/netlink/expressions.ts'
-import { Nftables, type RuleSpec } from '../../src/netlink/nftables.ts'
+import type { RuleSpec } from '../../src/netlink/nft-messages.ts'
+import { Nftables } from '../../src/netlink/nftables.ts'
 import { Rtnetlink } from '../../src/netlink/rtnetlink.ts'
 
 export type Operation =
@@ -60,6 +61,7 @@ async function translate(services: readonly { vip: string; endpoint: string }[])
     await nftables.replaceTable({
       family,
       name: 'kube-proxy',
+      sets: [],
       chains: (['prerouting', 'output'] as const).map((hook) => ({ name: `nat-${hook}`, type: 'nat', hook, priority: DSTNAT_PRIORITY, rules })),
     }, { owned: false })
   }

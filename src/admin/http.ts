@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { connect, type AddressInfo, type ListenOptions } from 'node:net'
+import { dirname } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Log } from '../base/log.ts'
 import type { Http, HttpEndpoint, HttpHandler, HttpReply } from '../core/env.ts'
@@ -25,12 +27,13 @@ export class HttpServers implements Http {
     this.#log = log
   }
 
-  async serve(address: string, path: string, handle: HttpHandler): Promise<HttpEndpoint> {
-    const { host, port } = splitHostPort(address)
-    const id = `${host}|${port}`
+  /** `exclusive`: no other process may have the address as well. */
+  async serve(address: string, path: string, handle: HttpHandler, options: { readonly exclusive?: boolean } = {}): Promise<HttpEndpoint> {
+    const listen = parseListen(address)
+    const id = listen.kind === 'unix' ? listen.path : `${listen.host}|${listen.port}`
     let opening = this.#open.get(id)
     if (opening === undefined) {
-      opening = this.#listen(host, port)
+      opening = this.#listen(listen, options.exclusive === true)
       this.#open.set(id, opening)
       opening.catch(() => this.#open.delete(id))
     }
@@ -41,7 +44,8 @@ export class HttpServers implements Http {
     return { port: shared.port, close: () => this.#release(id, shared, path, handle) }
   }
 
-  async #listen(host: string, port: number): Promise<Shared> {
+  async #listen(listen: Listen, exclusive: boolean): Promise<Shared> {
+    if (listen.kind === 'unix') await clearSocket(listen.path)
     const handlers = new Map<string, HttpHandler[]>()
     const server = createServer((request, response) => void this.#answer(handlers, request, response))
     server.requestTimeout = TIMEOUT_MS
@@ -50,13 +54,13 @@ export class HttpServers implements Http {
     server.maxConnections = 256
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ port, reusePort: true, exclusive: true, ...(host === '' ? {} : { host }) }, () => {
+      server.listen(listenOptions(listen, exclusive), () => {
         server.off('error', reject)
         resolve()
       })
     })
-    server.on('error', (error) => this.#log.error(`http ${host}:${port}: ${error.message}`))
-    return { server, port: (server.address() as AddressInfo).port, handlers, users: 0 }
+    server.on('error', (error) => this.#log.error(`http ${listen.kind === 'unix' ? listen.path : `${listen.host}:${listen.port}`}: ${error.message}`))
+    return { server, port: listen.kind === 'unix' ? 0 : (server.address() as AddressInfo).port, handlers, users: 0 }
   }
 
   async #release(id: string, shared: Shared, path: string, handle: HttpHandler): Promise<void> {
@@ -78,13 +82,40 @@ export class HttpServers implements Http {
     try {
       const reply = handle === undefined
         ? { status: 404, body: '404 page not found\n' }
-        : await handle({ path: url.pathname, query: url.search, headers: request.headers as Record<string, string | undefined> })
+        : await handle({ method: request.method ?? 'GET', path: url.pathname, query: url.search, headers: request.headers as Record<string, string | undefined> })
       send(request, response, reply)
     } catch (error) {
       this.#log.error(`http ${url.pathname}: ${String(error)}`)
       send(request, response, { status: 500, body: 'internal error\n' })
     }
   }
+}
+
+type Listen = { readonly kind: 'tcp'; readonly host: string; readonly port: number } | { readonly kind: 'unix'; readonly path: string }
+
+/** `unix:/path`, or as `splitHostPort`. */
+export function parseListen(address: string): Listen {
+  return address.startsWith('unix:') ? { kind: 'unix', path: address.slice('unix:'.length) } : { kind: 'tcp', ...splitHostPort(address) }
+}
+
+function listenOptions(listen: Listen, exclusive: boolean): ListenOptions {
+  if (listen.kind === 'unix') return { path: listen.path }
+  return { port: listen.port, reusePort: !exclusive, exclusive: true, ...(listen.host === '' ? {} : { host: listen.host }) }
+}
+
+/** Removes the socket that a killed process left behind. Rejects when somebody still answers there. */
+async function clearSocket(path: string): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  if (!existsSync(path)) return
+  await new Promise<void>((resolve, reject) => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      reject(new Error(`another process has ${path}`))
+    })
+    probe.once('error', () => resolve())
+  })
+  rmSync(path, { force: true })
 }
 
 /** `host:port`, `[v6]:port` or `:port`. Throws with CoreDNS's wording. */

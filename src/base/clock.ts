@@ -16,16 +16,19 @@ export interface Timer {
   cancel(): void
 }
 
+/** Longer timers than 24 days are not Node's: it would run them at once. They come that much early. */
+const MOST_MS = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   after(ms, fn) {
-    const handle = setTimeout(fn, ms).unref()
+    const handle = setTimeout(fn, Math.min(ms, MOST_MS)).unref()
     return { cancel: () => clearTimeout(handle) }
   },
   soon: (fn) => void setImmediate(fn),
   every(ms, fn) {
-    const handle = setInterval(fn, ms).unref()
+    const handle = setInterval(fn, Math.min(ms, MOST_MS)).unref()
     return { cancel: () => clearInterval(handle) }
   },
 }

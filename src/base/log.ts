@@ -6,6 +6,8 @@ export interface Log {
   error(text: string): void
   /** Says why the process is about to end; ending it is the caller's part. */
   fatal(text: string): void
+  /** A line that is whole as it is, without a level: JSON. */
+  line(text: string): void
   /** The same sink with `prefix: ` before every text. */
   named(prefix: string): Log
 }
@@ -24,6 +26,7 @@ export function makeLog(sink: Sink, debugOn: () => boolean = () => false, prefix
     warning: (text) => write('WARNING', text),
     error: (text) => write('ERROR', text),
     fatal: (text) => write('FATAL', text),
+    line: sink,
     named: (name) => makeLog(sink, debugOn, `${prefix}${name}: `),
   }
 }
@@ -38,5 +41,6 @@ export class MemoryLog implements Log {
   warning(text: string): void { this.#log.warning(text) }
   error(text: string): void { this.#log.error(text) }
   fatal(text: string): void { this.#log.fatal(text) }
+  line(text: string): void { this.#log.line(text) }
   named(prefix: string): Log { return this.#log.named(prefix) }
 }

@@ -33,7 +33,7 @@ describe('check', () => {
   })
 
   test('mistakes of syntax, and two blocks that claim one zone', () => {
-    assert.deepEqual(errorsOf(findings('. {\n cache\n')), ['2:2 syntax: the server block opened at line 1 is not closed: expecting \'}\' after \'cache\''])
+    assert.match(errorsOf(findings('. {\n cache\n'))[0]!, /^2:2 syntax: .*the server block opened at line 1 is not closed/)
     assert.match(errorsOf(findings('a. {\n whoami\n}\na. {\n whoami\n}\n'))[0]!, /^4:1 syntax: cannot serve dns:\/\/a\.:53 - it is already defined/)
   })
 

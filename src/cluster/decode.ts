@@ -10,7 +10,8 @@ type Json = Readonly<Record<string, unknown>>
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 const TRIGGER_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time'
 const LABEL_LIMIT = 63
-const NO_PORTS: readonly ServicePort[] = [{ name: '', protocol: '', port: -1 }]
+/** Stands for the ports of what has none: there are addresses then, but no SRV records. */
+export const NO_PORTS: readonly ServicePort[] = [{ name: '', protocol: '', port: -1 }]
 
 /** The fields that DNS needs. Throws ObjectError. */
 export function decodeObject(kind: Kind, object: unknown): ClusterObject {
@@ -88,7 +89,6 @@ function decodeEndpoint(json: Json, path: string): EndpointAddress[] {
     text: text(address, `${path}.addresses[${i}]`),
     hostname: textOr(json.hostname, '', `${path}.hostname`),
     targetName: targetName.length > LABEL_LIMIT ? '' : targetName,
-    nodeName: textOr(json.nodeName, '', `${path}.nodeName`),
     zone: textOr(json.zone, '', `${path}.zone`).toLowerCase(),
   }))
 }
@@ -112,13 +112,18 @@ function triggerTime(value: unknown): number | undefined {
 export function nameOf(json: Json): string {
   const name = mapping(json.metadata, 'metadata').name
   if (typeof name !== 'string' || name === '') throw new ObjectError('metadata.name: a name is wanted')
-  if (name.length > 253 || !/^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?$/.test(name)) throw new ObjectError(`metadata.name: ${JSON.stringify(name)} is no object name`)
-  return name
+  return objectName(name, 'metadata.name')
 }
 
 /** Objects that name no namespace are in `default`, as kubectl puts them. */
 export function namespaceOf(json: Json): string {
-  return textOr(mapping(json.metadata, 'metadata').namespace, 'default', 'metadata.namespace')
+  const namespace = mapping(json.metadata, 'metadata').namespace
+  return namespace === '' ? 'default' : objectName(textOr(namespace, 'default', 'metadata.namespace'), 'metadata.namespace')
+}
+
+function objectName(name: string, path: string): string {
+  if (name.length > 253 || !/^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?$/.test(name)) throw new ObjectError(`${path}: ${JSON.stringify(name)} is no object name`)
+  return name
 }
 
 export function mapping(value: unknown, path: string): Json {

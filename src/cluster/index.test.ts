@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { FakeClock } from '../base/fake-clock.ts'
+import { Slices } from '../base/slices.ts'
 import { decodeObject, ObjectError } from './decode.ts'
+import type { Change } from './change.ts'
 import { ClusterIndex } from './index.ts'
 import type { EndpointSlice, Kind, Service } from './objects.ts'
 
@@ -59,27 +61,47 @@ describe('the index of a cluster', () => {
 
   test('listeners hear which service changed, until they leave', () => {
     const index = new ClusterIndex(new FakeClock())
-    const heard: string[] = []
-    const leave = index.onChange((change) => heard.push(`${change.kind} ${change.namespace}/${change.name}`))
-    index.put(slice('s', 'cart', '10.1.0.1'))
+    const heard: Change[] = []
+    const leave = index.onChange((change) => heard.push(change))
+    index.put(slice('s', 'Cart', '10.1.0.1'))
     leave()
     index.put(service('cart', '10.96.0.1'))
-    assert.deepEqual(heard, ['EndpointSlice Shop/cart'])
+    assert.deepEqual(heard, [{ names: ['cart.shop.svc'], addresses: ['10.1.0.1'] }])
   })
 
-  test('replace leaves exactly what it is given, whatever was there', () => {
+  test('a list leaves exactly what it names, whatever was there', async () => {
     const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { maxLength: 5 })
-    fc.assert(fc.property(names, names, (before, after) => {
-      const index = new ClusterIndex(new FakeClock())
+    await fc.assert(fc.asyncProperty(names, names, async (before, after) => {
+      const clock = new FakeClock()
+      const index = new ClusterIndex(clock)
       for (const name of before) index.put(service(name, '10.96.0.1'))
-      index.replace('Service', after.map((name) => service(name, '10.96.0.1')))
+      await list(index, after.map((name) => service(name, '10.96.0.1')))
       assert.deepEqual(['a', 'b', 'c', 'd', 'e'].filter((name) => index.service('shop', name) !== undefined), after.toSorted())
       assert.deepEqual(index.servicesOf('10.96.0.1').map((each) => each.name).sort(), after.toSorted())
-      index.replace('Service', [])
+      await list(index, [])
       assert.equal(index.servicesOf('10.96.0.1').length, 0)
     }))
   })
+
+  test('a first list is seen when it is complete, a later one at once', async () => {
+    const index = new ClusterIndex(new FakeClock())
+    index.startList('Service')
+    index.put(service('cart', '10.96.0.1'))
+    assert.equal(index.service('shop', 'cart'), undefined)
+    assert.equal(index.servicesOf('10.96.0.1').length, 0)
+    await index.finishList('Service', new Slices(new FakeClock(), 1))
+    assert.equal(index.service('shop', 'cart')?.name, 'cart')
+    index.startList('Service')
+    index.put(service('web', '10.96.0.2'))
+    assert.deepEqual([index.service('shop', 'cart')?.name, index.service('shop', 'web')?.name], ['cart', 'web'])
+  })
 })
+
+async function list(index: ClusterIndex, services: readonly Service[]): Promise<void> {
+  index.startList('Service')
+  for (const each of services) index.put(each)
+  await index.finishList('Service', new Slices(new FakeClock(), 1))
+}
 
 describe('decoding', () => {
   test('an endpoint that does not say whether it is ready, is', () => {

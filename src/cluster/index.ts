@@ -1,34 +1,42 @@
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
-import { formatIp, parseIp } from '../base/ip.ts'
-import type { ClusterObject, EndpointSlice, Kind, Namespace, Pod, Service } from './objects.ts'
-
-/** What an event changed, for caches that want to forget exactly that. */
-export interface Change {
-  readonly kind: Kind
-  readonly namespace: string
-  /** Service of a Service or EndpointSlice event, else the object's name. */
-  readonly name: string
-}
+import { formatIp, parseIp, unmapIp } from '../base/ip.ts'
+import { KeyedHash } from '../base/keyed-hash.ts'
+import type { Slices } from '../base/slices.ts'
+import { changeOf, EVERYTHING, type Change } from './change.ts'
+import { serviceChanged, sliceChanged } from './compare.ts'
+import type { ClusterObject, EndpointSlice, Kind, Pod, Service } from './objects.ts'
+import { Arena, type Ref } from './packed/arena.ts'
+import { HashIndex } from './packed/hash-index.ts'
+import { writeKey } from './packed/record.ts'
+import { RecordTable } from './packed/table.ts'
+import { RecordWriter } from './packed/writer.ts'
 
 /**
  * Services, EndpointSlices, Namespaces and Pods by what DNS asks for: name, namespace, address. Names are compared without regard
- * to case. Lists come in the order in which their objects arrived. Written by a source, read by the kubernetes stage.
+ * to case; lists come in the order in which their objects arrived. Written by a source, read by the kubernetes stage. Objects are
+ * kept packed (`packed/record.ts`); those that come out are made anew.
  */
 export class ClusterIndex {
   readonly #clock: Clock
-  readonly #services = new Map<string, Service>()
-  readonly #servicesByIp = new Map<string, Service[]>()
-  readonly #slices = new Map<string, EndpointSlice>()
-  readonly #slicesByService = new Map<string, EndpointSlice[]>()
-  readonly #slicesByIp = new Map<string, EndpointSlice[]>()
-  readonly #namespaces = new Set<string>()
-  readonly #pods = new Map<string, Pod>()
-  readonly #podsByIp = new Map<string, Pod[]>()
+  readonly #hash = new KeyedHash(randomBytes(4).readInt32LE(), randomBytes(4).readInt32LE())
+  readonly #tables: Readonly<Record<Kind, RecordTable>>
+  readonly #servicesByIp = new HashIndex()
+  readonly #slicesByService = new HashIndex()
+  readonly #slicesByIp = new HashIndex()
+  readonly #podsByIp = new HashIndex()
   readonly #listeners = new Set<(change: Change) => void>()
+  /** Kinds whose first list is still coming in: not to be seen, since half of it would answer wrongly. */
+  readonly #hidden = new Set<Kind>()
+  readonly #listed = new Set<Kind>()
+  readonly #scratch = new RecordWriter()
   #serial = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
+    const arena = new Arena()
+    const table = (kind: Kind) => new RecordTable(kind, arena, this.#hash)
+    this.#tables = { Service: table('Service'), EndpointSlice: table('EndpointSlice'), Namespace: table('Namespace'), Pod: table('Pod') }
   }
 
   /** Unix seconds of the last change that DNS can see; 0 before any. */
@@ -36,40 +44,54 @@ export class ClusterIndex {
     return this.#serial
   }
 
-  /** `namespace` and `name` lower-cased. */
   service(namespace: string, name: string): Service | undefined {
-    return this.#services.get(`${namespace}/${name}`)
+    const ref = this.#find('Service', namespace, name)
+    return ref === 0 ? undefined : this.#tables.Service.read(ref) as Service
   }
 
   /** Services that have this cluster IP; like all addresses here in canonical text (RFC 5952). */
-  servicesOf(ip: string): readonly Service[] {
-    return this.#servicesByIp.get(ip) ?? []
+  servicesOf(ip: string): Service[] {
+    return this.#byAddress<Service>('Service', this.#servicesByIp, ip, (service) => service.clusterIps.some((text) => canonical(text) === ip))
   }
 
-  /** Slices labelled with this service; `namespace` and `service` lower-cased. */
-  slices(namespace: string, service: string): readonly EndpointSlice[] {
-    return this.#slicesByService.get(`${namespace}/${service}`) ?? []
+  /** Slices labelled with this service. */
+  slices(namespace: string, service: string): EndpointSlice[] {
+    const [wantedNamespace, wantedService] = [namespace.toLowerCase(), service.toLowerCase()]
+    return this.#all<EndpointSlice>('EndpointSlice', this.#slicesByService, this.#nameHash(namespace, service), (slice) =>
+      slice.service.toLowerCase() === wantedService && slice.namespace.toLowerCase() === wantedNamespace)
   }
 
   /** Slices that hold this address. */
-  slicesOf(ip: string): readonly EndpointSlice[] {
-    return this.#slicesByIp.get(ip) ?? []
+  slicesOf(ip: string): EndpointSlice[] {
+    return this.#byAddress<EndpointSlice>('EndpointSlice', this.#slicesByIp, ip, (slice) => slice.addresses.some((address) => canonical(address.text) === ip))
   }
 
-  /** Lower-cased. */
   hasNamespace(name: string): boolean {
-    return this.#namespaces.has(name)
+    return this.#find('Namespace', undefined, name) !== 0
   }
 
-  podsOf(ip: string): readonly Pod[] {
-    return this.#podsByIp.get(ip) ?? []
+  podsOf(ip: string): Pod[] {
+    return this.#byAddress<Pod>('Pod', this.#podsByIp, ip, (pod) => canonical(pod.ip) === ip)
+  }
+
+  /** The address of a pod, from its own record where Pods are watched, else from the endpoints that name it. Walks all of them. */
+  addressOfPod(namespace: string, name: string): string | undefined {
+    const ref = this.#find('Pod', namespace, name)
+    if (ref !== 0) return (this.#tables.Pod.read(ref) as Pod).ip
+    for (const sliceRef of this.#hidden.has('EndpointSlice') ? [] : this.#tables.EndpointSlice.refs()) {
+      const slice = this.#tables.EndpointSlice.read(sliceRef) as EndpointSlice
+      if (slice.namespace.toLowerCase() !== namespace.toLowerCase()) continue
+      const found = slice.addresses.find((address) => address.targetName.toLowerCase() === name.toLowerCase())
+      if (found !== undefined) return found.text
+    }
+    return undefined
   }
 
   get counts(): Readonly<Record<Kind, number>> {
-    return { Service: this.#services.size, EndpointSlice: this.#slices.size, Namespace: this.#namespaces.size, Pod: this.#pods.size }
+    return { Service: this.#tables.Service.size, EndpointSlice: this.#tables.EndpointSlice.size, Namespace: this.#tables.Namespace.size, Pod: this.#tables.Pod.size }
   }
 
-  /** Calls `listener` after each change, until the result is called. */
+  /** Calls `listener` after each change that was one, until the result is called. */
   onChange(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -77,162 +99,130 @@ export class ClusterIndex {
 
   /** Adds an object, or puts it in the place of the one it is a newer state of. */
   put(object: ClusterObject): void {
-    switch (object.kind) {
-      case 'Service': return this.#putService(object)
-      case 'EndpointSlice': return this.#putSlice(object)
-      case 'Namespace': return this.#putNamespace(object)
-      case 'Pod': return this.#putPod(object)
+    const table = this.#tables[object.kind]
+    if (object.kind === 'Pod' && object.deleting) {
+      const known = table.find(object.namespace, object.name)
+      // It still answers, and goes with its deletion.
+      if (known !== 0) return table.keep(known)
     }
+    let before: ClusterObject | undefined
+    const ref = table.put(object, (old) => {
+      before = table.read(old)
+      this.#unlink(before, old)
+    })
+    if (ref === 0) return
+    this.#link(object, ref)
+    this.#changed(before, object)
   }
 
   /** Namespaces have no namespace: ''. Objects that are not there are no error. */
   remove(kind: Kind, namespace: string, name: string): void {
-    const key = keyOf(namespace, name)
-    switch (kind) {
-      case 'Service': return this.#removeService(key)
-      case 'EndpointSlice': return this.#removeSlice(key)
-      case 'Namespace': return this.#removeNamespace(name)
-      case 'Pod': return this.#removePod(key)
+    const ref = this.#tables[kind].find(kind === 'Namespace' ? undefined : namespace, name)
+    if (ref !== 0) this.#remove(kind, ref)
+  }
+
+  /** From here on everything of a kind is put once more, until `finishList`. What is known stays meanwhile. */
+  startList(kind: Kind): void {
+    this.#tables[kind].startList()
+    if (!this.#listed.has(kind)) this.#hidden.add(kind)
+  }
+
+  /** The list is complete: what was not put since it started goes, in pieces. Nothing of this kind may be put until it resolves. */
+  async finishList(kind: Kind, slices: Slices): Promise<void> {
+    for (const ref of this.#tables[kind].leftOver()) {
+      const pause = slices.pause()
+      if (pause !== undefined) await pause
+      this.#remove(kind, ref)
     }
+    this.#listed.add(kind)
+    if (this.#hidden.delete(kind)) this.#tell(() => EVERYTHING)
   }
 
-  /** Makes `objects` all there is of a kind: what is not among them goes. */
-  replace(kind: Kind, objects: Iterable<ClusterObject>): void {
-    const stay = new Set<string>()
-    for (const object of objects) {
-      stay.add(object.kind === 'Namespace' ? object.name.toLowerCase() : keyOf(object.namespace, object.name))
-      this.put(object)
+  /** Every object, in no particular order. The index must not change meanwhile. */
+  * objects(): Generator<ClusterObject> {
+    for (const table of Object.values(this.#tables)) for (const ref of table.refs()) yield table.read(ref)
+  }
+
+  #remove(kind: Kind, ref: Ref): void {
+    const object = this.#tables[kind].read(ref)
+    this.#unlink(object, ref)
+    this.#tables[kind].remove(ref)
+    this.#changed(object, undefined)
+  }
+
+  #link(object: ClusterObject, ref: Ref): void {
+    for (const [index, hash] of this.#links(object)) index.add(hash, ref)
+  }
+
+  #unlink(object: ClusterObject, ref: Ref): void {
+    for (const [index, hash] of this.#links(object)) index.remove(hash, ref)
+  }
+
+  /** Where else than under its key an object is found. */
+  * #links(object: ClusterObject): Generator<readonly [HashIndex, number]> {
+    const addresses = object.kind === 'Service' ? object.clusterIps : object.kind === 'Pod' ? [object.ip] : object.kind === 'EndpointSlice' ? object.addresses.map((address) => address.text) : []
+    const byIp = object.kind === 'Service' ? this.#servicesByIp : object.kind === 'Pod' ? this.#podsByIp : this.#slicesByIp
+    for (const text of addresses) {
+      const address = parseIp(text)
+      if (address !== undefined) yield [byIp, this.#addressHash(address)]
     }
-    for (const [key, namespace, name] of this.#identities(kind)) if (!stay.has(key)) this.remove(kind, namespace, name)
+    if (object.kind === 'EndpointSlice') yield [this.#slicesByService, this.#nameHash(object.namespace, object.service)]
   }
 
-  #putService(service: Service): void {
-    const key = keyOf(service.namespace, service.name)
-    const before = this.#services.get(key)
-    if (before !== undefined) for (const ip of before.clusterIps) drop(this.#servicesByIp, canonical(ip), before)
-    this.#services.set(key, service)
-    for (const ip of service.clusterIps) if (ip !== '' && ip !== 'None') append(this.#servicesByIp, canonical(ip), service)
-    if (before === undefined || serviceChanged(before, service)) this.#touch()
-    this.#tell('Service', service.namespace, service.name)
+  #changed(before: ClusterObject | undefined, after: ClusterObject | undefined): void {
+    if (movesSerial(before, after)) this.#serial = Math.floor(this.#clock.wallMs() / 1000)
+    if (!this.#hidden.has((before ?? after)!.kind)) this.#tell(() => changeOf(before, after))
   }
 
-  #removeService(key: string): void {
-    const before = this.#services.get(key)
-    if (before === undefined) return
-    this.#services.delete(key)
-    for (const ip of before.clusterIps) drop(this.#servicesByIp, canonical(ip), before)
-    this.#touch()
-    this.#tell('Service', before.namespace, before.name)
+  #tell(describe: () => Change): void {
+    if (this.#listeners.size === 0) return
+    const change = describe()
+    for (const listener of this.#listeners) listener(change)
   }
 
-  #putSlice(slice: EndpointSlice): void {
-    const key = keyOf(slice.namespace, slice.name)
-    const before = this.#slices.get(key)
-    if (before !== undefined) this.#unlinkSlice(before)
-    this.#slices.set(key, slice)
-    append(this.#slicesByService, keyOf(slice.namespace, slice.service), slice)
-    for (const ip of addressTexts(slice)) append(this.#slicesByIp, ip, slice)
-    if (before === undefined || sliceChanged(before, slice)) this.#touch()
-    this.#tell('EndpointSlice', slice.namespace, slice.service)
+  #find(kind: Kind, namespace: string | undefined, name: string): Ref {
+    return this.#hidden.has(kind) ? 0 : this.#tables[kind].find(namespace, name)
   }
 
-  #removeSlice(key: string): void {
-    const before = this.#slices.get(key)
-    if (before === undefined) return
-    this.#slices.delete(key)
-    this.#unlinkSlice(before)
-    this.#touch()
-    this.#tell('EndpointSlice', before.namespace, before.service)
+  #byAddress<T extends ClusterObject>(kind: T['kind'], index: HashIndex, ip: string, accept: (object: T) => boolean): T[] {
+    const address = parseIp(ip)
+    return address === undefined ? [] : this.#all(kind, index, this.#addressHash(address), accept)
   }
 
-  #unlinkSlice(slice: EndpointSlice): void {
-    drop(this.#slicesByService, keyOf(slice.namespace, slice.service), slice)
-    for (const ip of addressTexts(slice)) drop(this.#slicesByIp, ip, slice)
+  /** Objects under a hash that are really meant, in the order of their arrival. */
+  #all<T extends ClusterObject>(kind: T['kind'], index: HashIndex, hash: number, accept: (object: T) => boolean): T[] {
+    if (this.#hidden.has(kind)) return []
+    const table = this.#tables[kind]
+    const found: { readonly ref: Ref; readonly object: T }[] = []
+    for (let slot = index.first(hash); slot >= 0; slot = index.next(slot)) {
+      const object = table.read(index.at(slot)) as T
+      if (accept(object)) found.push({ ref: index.at(slot), object })
+    }
+    return found.sort((a, b) => table.order(a.ref, b.ref)).map((entry) => entry.object)
   }
 
-  #putNamespace(namespace: Namespace): void {
-    this.#namespaces.add(namespace.name.toLowerCase())
-    this.#tell('Namespace', '', namespace.name)
+  #addressHash(address: Uint8Array): number {
+    const plain = unmapIp(address)
+    return this.#hash.of(plain, 0, plain.length)
   }
 
-  #removeNamespace(name: string): void {
-    this.#namespaces.delete(name.toLowerCase())
-    this.#tell('Namespace', '', name)
-  }
-
-  #putPod(pod: Pod): void {
-    const key = keyOf(pod.namespace, pod.name)
-    const before = this.#pods.get(key)
-    if (pod.deleting && before !== undefined) return
-    if (before !== undefined) drop(this.#podsByIp, canonical(before.ip), before)
-    this.#pods.set(key, pod)
-    if (pod.ip !== '') append(this.#podsByIp, canonical(pod.ip), pod)
-    if (before?.ip !== pod.ip) this.#touch()
-    this.#tell('Pod', pod.namespace, pod.name)
-  }
-
-  #removePod(key: string): void {
-    const before = this.#pods.get(key)
-    if (before === undefined) return
-    this.#pods.delete(key)
-    drop(this.#podsByIp, canonical(before.ip), before)
-    this.#touch()
-    this.#tell('Pod', before.namespace, before.name)
-  }
-
-  #identities(kind: Kind): [key: string, namespace: string, name: string][] {
-    if (kind === 'Namespace') return [...this.#namespaces].map((name) => [name, '', name])
-    const table: ReadonlyMap<string, Service | EndpointSlice | Pod> = kind === 'Service' ? this.#services : kind === 'Pod' ? this.#pods : this.#slices
-    return [...table].map(([key, object]) => [key, object.namespace, object.name])
-  }
-
-  #touch(): void {
-    this.#serial = Math.floor(this.#clock.wallMs() / 1000)
-  }
-
-  #tell(kind: Kind, namespace: string, name: string): void {
-    for (const listener of this.#listeners) listener({ kind, namespace, name })
+  #nameHash(namespace: string, name: string): number {
+    this.#scratch.at = 0
+    writeKey(namespace, name, this.#scratch)
+    return this.#hash.of(this.#scratch.bytes, 2, this.#scratch.at)
   }
 }
 
-function keyOf(namespace: string, name: string): string {
-  return `${namespace}/${name}`.toLowerCase()
-}
-
-function addressTexts(slice: EndpointSlice): Set<string> {
-  return new Set(slice.addresses.map((address) => canonical(address.text)))
-}
-
-/** Cluster IPs are not among what moves the serial, as in CoreDNS. */
-function serviceChanged(a: Service, b: Service): boolean {
-  return a.externalName !== b.externalName || !samePorts(a.ports, b.ports)
-}
-
-function sliceChanged(a: EndpointSlice, b: EndpointSlice): boolean {
-  return a.addresses.length !== b.addresses.length || !samePorts(a.ports, b.ports)
-    || a.addresses.some((address, i) => address.text !== b.addresses[i]!.text || address.hostname !== b.addresses[i]!.hostname || address.zone !== b.addresses[i]!.zone)
-}
-
-function samePorts(a: Service['ports'], b: Service['ports']): boolean {
-  return a.length === b.length && a.every((port, i) => port.name === b[i]!.name && port.port === b[i]!.port && port.protocol === b[i]!.protocol)
+/** Whether SOA serials tell of this change; cluster IPs and namespaces are not among what does, as in CoreDNS. */
+function movesSerial(before: ClusterObject | undefined, after: ClusterObject | undefined): boolean {
+  if (before === undefined || after === undefined) return (before ?? after)!.kind !== 'Namespace'
+  if (after.kind === 'Service') return serviceChanged(before as Service, after)
+  if (after.kind === 'EndpointSlice') return sliceChanged(before as EndpointSlice, after)
+  return after.kind === 'Pod' && (before as Pod).ip !== after.ip
 }
 
 /** One text per address, however the manifest writes it; names stay as they are. */
 function canonical(ip: string): string {
   const bytes = parseIp(ip)
   return bytes === undefined ? ip : formatIp(bytes)
-}
-
-function append<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key)
-  if (list === undefined) map.set(key, [value])
-  else list.push(value)
-}
-
-function drop<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key)
-  if (list === undefined) return
-  const left = list.filter((other) => other !== value)
-  if (left.length === 0) map.delete(key)
-  else map.set(key, left)
 }

@@ -31,7 +31,6 @@ export interface EndpointAddress {
   readonly hostname: string
   /** Name of the pod or node behind it; empty when it is too long for a label. */
   readonly targetName: string
-  readonly nodeName: string
   /** Topology zone, lower-cased. */
   readonly zone: string
 }

@@ -18,6 +18,9 @@ export async function ask(q: Query, chain: Chain, from: number, wanted: Ask): Pr
   const protocol = wanted.protocol ?? q.protocol
   const arrival = protocol === q.protocol ? q.arrival : { ...q.arrival, protocol }
   const child = new Query(request, arrival, true, q.depth + 1)
+  child.trace = q.trace?.child(child.question)
+  child.cancelAtMs = q.cancelAtMs
+  child.metadata = q.metadata
   await (wanted.scope === 'below' ? chain.run(child, from) : q.server.dispatch(child))
   return { message: child.reply, written: child.written && !child.dropped, error: child.error }
 }

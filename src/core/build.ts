@@ -7,10 +7,11 @@ import { ask } from './ask.ts'
 import { Chain } from './chain.ts'
 import type { BlockInfo, Env, Files, Host, Http, Random } from './env.ts'
 import type { Metrics } from './metrics.ts'
+import { Metadata } from './metadata.ts'
 import { Slot, type Plugin, type Setup, type Stage } from './plugin.ts'
 import type { Query } from './query.ts'
-import type { PacketCache } from './quick.ts'
 import { DEFAULT_SETTINGS, type BlockSettings } from './settings.ts'
+import { matchZone } from './zones.ts'
 
 /** What a process lends to its blocks. The server makes the real one, tests make a tame one. */
 export interface World {
@@ -22,7 +23,6 @@ export interface World {
   readonly http: Http
   readonly host: Host
   readonly echoed: { add(code: number): void }
-  readonly packets: PacketCache
   /** Things that outlive a reload, by fingerprint. */
   readonly keepsakes: Keepsakes
   /** What `env.shared` gives. */
@@ -46,6 +46,8 @@ export interface Block {
   readonly zones: readonly Name[]
   readonly settings: BlockSettings
   readonly chain: Chain
+  /** Whether the query is for this block, among those of its zone. Labels are collected first, so that `view` can look at them. */
+  accepts(q: Query): boolean
   /** Every stage, those outside the chain (health, ready …) included, in order of execution. */
   readonly stages: readonly Stage[]
   /** Filled in by the server: see `BlockInfo`. */
@@ -75,6 +77,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
     const env = makeEnv(world, {
       name: directive.name,
       block: blockInfo(source, zones, settings.view, place),
+      files: filesAt(settings.root, world.files),
       stages,
       chain,
       chainIndex: () => inChain.indexOf(stage),
@@ -85,13 +88,23 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
     stages.push(stage)
     if (stage.query !== undefined || stage.reply !== undefined) inChain.push(stage)
   })
-  return { keys: source.keys, zones, settings, chain, stages, place }
+  return { keys: source.keys, zones, settings, chain, accepts: acceptance(settings, stages), stages, place }
 }
 
 function parseDirective(directive: Directive, plugins: ReadonlyMap<string, Plugin>, zones: readonly Name[], keys: readonly Key[]): Setup {
   const plugin = plugins.get(directive.name)
   if (plugin === undefined) throw new ConfigError(directive.token, directive.name, 'this directive is not part of this program')
   return plugin.parse(directive, { zones, keys })
+}
+
+/** Undefined zones: the block collects nothing. */
+function acceptance({ metadata: zones }: BlockSettings, stages: readonly Stage[]): (q: Query) => boolean {
+  const providers = stages.filter((stage) => stage.metadata !== undefined)
+  const filters = stages.filter((stage) => stage.accepts !== undefined)
+  return (q) => {
+    if (zones !== undefined) q.metadata = new Metadata(q, matchZone(zones, q.question.name) === undefined ? [] : providers)
+    return filters.every((stage) => stage.accepts!(q))
+  }
 }
 
 function mergeSettings(setups: readonly Setup[]): BlockSettings {
@@ -101,6 +114,7 @@ function mergeSettings(setups: readonly Setup[]): BlockSettings {
 interface StageSite {
   readonly name: string
   readonly block: BlockInfo
+  readonly files: Files
   readonly stages: readonly Stage[]
   readonly chain: Chain
   chainIndex(): number
@@ -116,11 +130,10 @@ function makeEnv(world: World, site: StageSite): Env {
     clock: world.clock,
     random: world.random,
     metrics: world.metrics,
-    files: world.files,
+    files: site.files,
     http: world.http,
     host: world.host,
     echoed: world.echoed,
-    packets: world.packets,
     slot: () => new Slot(site.nextSlot()),
     ask: (q, wanted) => ask(q, site.chain, site.chainIndex() + 1, wanted),
     siblings: () => site.stages,
@@ -150,6 +163,12 @@ function blockInfo(source: ServerBlock, zones: readonly Name[], view: string, pl
     listening: () => place.listening,
     bound: () => place.bound,
   }
+}
+
+/** Relative paths begin at the folder that `root` names. */
+function filesAt(root: string | undefined, files: Files): Files {
+  if (root === undefined) return files
+  return { ...files, resolve: (path) => files.resolve(path.startsWith('/') ? path : `${root}/${path}`) }
 }
 
 /** Tells blocks of one file apart: their keys and what they bind to. */

@@ -33,7 +33,6 @@ export class Chain {
       if (verdict === NEXT) continue
       if (verdict !== DONE || !reply.fits(question)) return false
       reply.answeredBy = stages[i]!.name
-      reply.answeredAt = i
       for (let up = i; up >= 0; up--) stages[up]!.quick!.reply?.(question, reply)
       return true
     }
@@ -42,6 +41,8 @@ export class Chain {
 
   /** Runs stages `from` and below, and the way up as far as `from`. */
   run(q: Query, from = 0): void | Promise<void> {
+    const { trace } = q
+    if (trace !== undefined) return new Chain(this.stages.map((stage) => trace.watch(stage)), this.#faults).#down(q, from, from)
     return this.#down(q, from, from)
   }
 

@@ -12,6 +12,8 @@ export class ExpressionError extends Error {
 }
 
 export interface Expression {
+  /** Functions and variables that the scope must have: those used that are not built in. */
+  readonly names: ReadonlySet<string>
   /** Throws ExpressionError. */
   evaluate(scope: Scope): ExpressionValue
 }
@@ -26,7 +28,7 @@ export function parseExpression(text: string): Expression {
   const parser = new Parser(tokenize(text))
   const node = parser.expression(0)
   parser.expectEnd()
-  return { evaluate: node }
+  return { names: parser.names, evaluate: node }
 }
 
 const TOKEN = /\s*(?:(\d+(?:\.\d+)?|0x[0-9a-fA-F]+)|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|`([^`]*)`|([A-Za-z_]\w*)|(&&|\|\||==|!=|<=|>=|\?\?|\.\.|\*\*|[-+*/%<>!?:()[\],.|]))/y
@@ -62,6 +64,7 @@ const STRENGTH: Readonly<Record<string, number>> = {
 }
 
 class Parser {
+  readonly names = new Set<string>()
   readonly #tokens: readonly Token[]
   #at = 0
   #depth = 0
@@ -116,7 +119,7 @@ class Parser {
     const word = this.#next()
     if (word.kind !== 'word') throw new ExpressionError(`"|" wants a function, not "${word.text}"`)
     const args = this.#is('(') ? this.#arguments() : []
-    return call(word.text, [value, ...args])
+    return this.#call(word.text, [value, ...args])
   }
 
   #unary(): Node {
@@ -150,11 +153,17 @@ class Parser {
     }
     if (token.text === 'true' || token.text === 'false') return () => token.text === 'true'
     if (token.text === 'nil') return () => undefined
-    if (this.#is('(')) return call(token.text, this.#arguments())
+    if (this.#is('(')) return this.#call(token.text, this.#arguments())
+    this.names.add(token.text)
     return (scope) => {
       if (!Object.hasOwn(scope, token.text)) throw new ExpressionError(`unknown name ${token.text}`)
       return scope[token.text]
     }
+  }
+
+  #call(name: string, args: readonly Node[]): Node {
+    if (!Object.hasOwn(BUILT_IN, name)) this.names.add(name)
+    return call(name, args)
   }
 
   #postfix(start: Node): Node {
@@ -218,7 +227,7 @@ class Parser {
 
 function call(name: string, args: readonly Node[]): Node {
   return (scope) => {
-    const known = Object.hasOwn(scope, name) ? scope[name] : BUILT_IN[name]
+    const known = Object.hasOwn(scope, name) ? scope[name] : Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined
     if (typeof known !== 'function') throw new ExpressionError(`unknown function ${name}`)
     return known(...args.map((arg) => arg(scope)))
   }

@@ -5,6 +5,7 @@ import type { Env } from './env.ts'
 import type { Query } from './query.ts'
 import type { QuickStage } from './quick.ts'
 import type { BlockSettings } from './settings.ts'
+import type { Facts } from './trace.ts'
 
 /** What a stage says on the way down. */
 export const NEXT = 0
@@ -34,6 +35,19 @@ export interface Stage {
   stop?(): Promise<void>
   /** What `autopath @NAME` asks: the search list for this client, or undefined when it is not known. */
   searchPath?(q: Query): readonly Name[] | undefined
+  /**
+   * Calls `listener` with names whose answers may be others than before, until the result is called. Absolute, in lower case;
+   * whatever is below such a name is meant too. For caches above that want to forget exactly those.
+   */
+  onChanged?(listener: (names: readonly Name[]) => void): () => void
+  /** What the stage knows about a query that is about to come to it, for `explain`. Has no effect. */
+  explain?(q: Query): Facts
+  /** The address of a pod, `NAMESPACE/NAME`, for `explain --client`. */
+  podAddress?(namespace: string, name: string): string | undefined
+  /** False: this block is not for the query, and the server goes on to the next one that could be (`view`). */
+  accepts?(q: Query): boolean
+  /** What the stage knows of a query as the client asked it; undefined for labels that are not its own. See `Metadata`. */
+  metadata?(label: string, q: Query): string | undefined
   /** The way from octets to octets beside the one above. Without it every query is asked in full. */
   readonly quick?: QuickStage
 }

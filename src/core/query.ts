@@ -1,6 +1,8 @@
 import { Message, type Question } from '../wire/message.ts'
 import { RCODE } from '../wire/codes.ts'
+import type { Metadata } from './metadata.ts'
 import type { ServerInfo } from './server-info.ts'
+import type { Attempt, Trace } from './trace.ts'
 
 /** How the question came in. TLS and HTTPS count as `tcp` for size limits, metrics and forwarding. */
 export type Protocol = 'udp' | 'tcp'
@@ -47,8 +49,16 @@ export class Query {
   error: Error | undefined
   /** Name of the stage that ended the way down; empty while nobody has. */
   answeredBy = ''
+  /** What upstreams were asked, in order, for the log; undefined when none was. */
+  attempts: readonly Attempt[] | undefined
+  /** Set for the one query that `explain` watches. */
+  trace: Trace | undefined
+  /** Where the block has `metadata`. */
+  metadata: Metadata | undefined
   /** Per-stage notes between the way down and the way up; see `Slot`. */
   readonly notes: unknown[] = []
+  /** Monotonic milliseconds after which no further upstream is tried; `cancel` sets it. */
+  cancelAtMs = Infinity
   /** True for questions that a stage asks on its own behalf or on behalf of a client. */
   readonly internal: boolean
   /** Levels of `env.ask` above this query; bounds recursion. */

@@ -1,4 +1,4 @@
-import { EDNS, optionIsSound } from '../wire/edns.ts'
+import { canonicalOption, EDNS } from '../wire/edns.ts'
 import { CLASS, TYPE } from '../wire/codes.ts'
 import type { Protocol } from './query.ts'
 import type { ServerInfo } from './server-info.ts'
@@ -15,10 +15,6 @@ const ECHOED = new Set<number>([EDNS.NSID, EDNS.EXPIRE, EDNS.COOKIE, EDNS.TCP_KE
 
 /** Each octet as it is in a name that is compared without regard to case. Length octets are below `A` and stay. */
 const LOWER = Uint8Array.from({ length: 256 }, (_, octet) => (octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet))
-
-const DOT = 0x2e
-/** Octets that stand for themselves in the text form of a name (see src/wire/name.ts). */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, octet) => (octet > 0x20 && octet < 0x7f && !` '@;().,"\\`.replace(',', '').includes(String.fromCharCode(octet)) ? 1 : 0))
 
 /**
  * A query as octets, read in place: one object per thread is used for all of them, so nothing of it may be kept beyond the query.
@@ -105,28 +101,6 @@ export class QuickQuestion {
     return nameEnd + 4 === end
   }
 
-  /**
-   * Writes the name's text form in lower case, as `lowerName` has it, and gives the offset behind it; -1 when an octet would need an
-   * escape, which common names have none of.
-   */
-  writeText(into: Uint8Array, at: number): number {
-    const { name, nameLength } = this
-    if (nameLength === 1) {
-      into[at] = DOT
-      return at + 1
-    }
-    let to = at
-    for (let from = 0; from < nameLength - 1;) {
-      for (const end = from + name[from++]! + 1; from < end;) {
-        const octet = name[from++]!
-        if (PLAIN[octet] === 0) return -1
-        into[to++] = octet
-      }
-      into[to++] = DOT
-    }
-    return to
-  }
-
   /** The offset behind the name, or -1 when it is none. */
   #readName(packet: Uint8Array, start: number, end: number): number {
     const { name, labels } = this
@@ -168,9 +142,14 @@ export class QuickQuestion {
       const next = at + 4 + ((packet[at + 2]! << 8) | packet[at + 3]!)
       if (next > end || !ECHOED.has(code)) return false
       // A cookie's octets are anything; looking at the others' makes a view, which the common query does not pay for.
-      if (code !== EDNS.COOKIE && !optionIsSound(code, packet.subarray(at + 4, next))) return false
+      if (code !== EDNS.COOKIE && !isCanonical(code, packet.subarray(at + 4, next))) return false
       at = next
     }
     return true
   }
+}
+
+/** The option goes back as it came. */
+function isCanonical(code: number, data: Uint8Array): boolean {
+  return canonicalOption(code, data) === data
 }

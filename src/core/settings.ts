@@ -1,4 +1,5 @@
 import type { Token } from '../corefile/tree.ts'
+import type { Name } from '../wire/name.ts'
 
 /** What directives without a place in the chain tell the server about a block. */
 export interface BlockSettings {
@@ -13,6 +14,10 @@ export interface BlockSettings {
   readonly stacktrace: boolean
   /** `view`: the block's name in metrics; empty without one. */
   readonly view: string
+  /** `metadata`: the zones of the names whose queries carry labels. */
+  readonly metadata: readonly Name[] | undefined
+  /** `root`: the folder that relative paths begin at; undefined for the working directory. */
+  readonly root: string | undefined
 }
 
 /** One `bind` line: addresses or interfaces, less those of `except`. */
@@ -43,4 +48,6 @@ export const DEFAULT_SETTINGS: BlockSettings = {
   reload: undefined,
   stacktrace: false,
   view: '',
+  metadata: undefined,
+  root: undefined,
 }

@@ -16,8 +16,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   grpc: 'use forward with tls:// upstreams',
   dnstap: 'use log',
   pprof: 'remove it',
-  local: 'answer localhost names with a hosts block',
-  any: 'answer with template IN ANY',
   tls: 'put a TLS proxy in front',
 }
 

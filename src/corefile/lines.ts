@@ -31,7 +31,7 @@ function readLine(tokens: readonly Token[], from: number, directive: string): { 
     if (isBrace(tokens[at]!, '}')) return { line: { token, args }, next: at }
     if (isBrace(tokens[at]!, '{')) {
       const { lines, next } = readLines(tokens, at + 1, directive)
-      return { line: { token, args, block: lines }, next }
+      return { line: { token, args, block: lines, close: tokens[next - 1]! }, next }
     }
     args.push(tokens[at]!)
   }

@@ -121,8 +121,9 @@ function countText(min: number, max: number): string {
 
 /** A whole number within bounds. */
 export function integer(spec: { min: number; max?: number; initial: number; help: string; form?: string }): Row<number> {
-  const max = spec.max ?? Number.MAX_SAFE_INTEGER
-  return row({ ...spec, form: spec.form ?? 'N', read: ([arg], place) => readInteger(arg!, spec.min, max, place) })
+  const { min, max = Number.MAX_SAFE_INTEGER, initial, help, form = 'N' } = spec
+  // The bounds are of the value, those of a row are of how many arguments it takes.
+  return row({ initial, help, form, read: ([arg], place) => readInteger(arg!, min, max, place) })
 }
 
 export function readInteger(token: Token, min: number, max: number, place: Place): number {

@@ -7,6 +7,8 @@ setFlagsFromString('--enable-experimental-regexp-engine')
 
 /** Patterns longer than this are refused, as CoreDNS refuses them. */
 export const PATTERN_LIMIT = 10_000
+/** What RE2 takes for `{n,m}` at most. */
+const REPEAT_LIMIT = 1000
 
 const POSIX: Readonly<Record<string, string>> = {
   alnum: '0-9A-Za-z', alpha: 'A-Za-z', ascii: '\\x00-\\x7f', blank: '\\t ', cntrl: '\\x00-\\x1f\\x7f', digit: '0-9', graph: '!-~',
@@ -23,6 +25,9 @@ const POSIX: Readonly<Record<string, string>> = {
 export function compileGoRegexp(pattern: string): RegExp {
   if (pattern.length > PATTERN_LIMIT) throw new Error(`regex pattern too long: ${pattern.length} > ${PATTERN_LIMIT}`)
   const { flags, rest } = leadingFlags(pattern)
+  if ([...rest.matchAll(/\\.|\{(\d+)(?:,(\d*))?\}/gs)].some(([, least, most]) => Number(least) > REPEAT_LIMIT || Number(most) > REPEAT_LIMIT)) {
+    throw new Error(`invalid repeat count: more than ${REPEAT_LIMIT}`)
+  }
   const source = translate(rest)
   const compiled = new RegExp(source, flags)
   if (!isLinear(source, flags)) refuseNestedRepeats(source)

@@ -23,6 +23,8 @@ export interface Line {
   readonly args: readonly Token[]
   /** Undefined when there are no braces. */
   readonly block?: readonly Line[]
+  /** The brace that closes the block. */
+  readonly close?: Token
 }
 
 /** All uses of one directive in one server block, in the order of the file. */

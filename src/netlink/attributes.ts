@@ -43,6 +43,12 @@ export function bigUint32Attribute(type: number, value: number): Buffer {
   return attribute(type, bytes)
 }
 
+export function bigUint64Attribute(type: number, value: number | bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(BigInt(value))
+  return attribute(type, bytes)
+}
+
 /** What stands in `bytes`, in order; a length that cannot be ends the list. */
 export function readAttributes(bytes: Buffer): Attribute[] {
   const attributes: Attribute[] = []

@@ -27,14 +27,14 @@ export interface Address {
   /** 4 or 16 octets. */
   readonly bytes: Uint8Array
   readonly bits: number
+  /** Removed by the kernel after so many seconds unless added again; undefined for never. */
+  readonly lifetimeSeconds?: number
 }
 
 /** What to add. */
 export interface NewAddress extends Address {
   /** Not to be used as the source of other traffic. */
   readonly host: boolean
-  /** Removed by the kernel after so many seconds unless added again; undefined for never. */
-  readonly lifetimeSeconds?: number
 }
 
 export class Rtnetlink {
@@ -155,5 +155,7 @@ function readAddress(message: Message): Address[] {
   const body = Buffer.from(message.body)
   const attributes = readAttributes(body.subarray(8))
   const bytes = findAttribute(attributes, IFA.LOCAL) ?? findAttribute(attributes, IFA.ADDRESS)
-  return bytes === undefined ? [] : [{ link: body.readUInt32LE(4), bits: body[1]!, bytes: Uint8Array.from(bytes) }]
+  if (bytes === undefined) return []
+  const valid = findAttribute(attributes, IFA.CACHEINFO)?.readUInt32LE(4) ?? FOREVER
+  return [{ link: body.readUInt32LE(4), bits: body[1]!, bytes: Uint8Array.from(bytes), ...(valid === FOREVER ? {} : { lifetimeSeconds: valid }) }]
 }

@@ -9,7 +9,7 @@ import { Configuration } from './configuration.ts'
 import { NO_KUBE_DNS, parseKubeDns } from './kube-dns-config.ts'
 import { expandTemplate, type TemplateValues } from './template.ts'
 
-const VALUES: TemplateValues = { localIps: ['169.254.20.10', 'fd00::10'], clusterDns: '10.96.0.11', clusterDnsHint: 'the Service kube-dns-upstream must exist', prometheusAddress: ':9253', port: 53 }
+const VALUES: TemplateValues = { localIps: ['169.254.20.10', 'fd00::10'], clusterDns: '10.96.0.11', prometheusAddress: ':9253', port: 53 }
 const TEMPLATE = `cluster.local:53 {
     bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__
     forward . __PILLAR__CLUSTER__DNS__ {
@@ -48,16 +48,30 @@ describe('the template of the Corefile', () => {
   })
 
   test('a cluster without an address of its DNS says what is missing', () => {
-    assert.throws(() => expandTemplate(TEMPLATE, { ...VALUES, clusterDns: undefined }, NO_KUBE_DNS), /the Service kube-dns-upstream must exist/)
-    assert.doesNotThrow(() => expandTemplate('. {\n}\n', { ...VALUES, clusterDns: undefined }, NO_KUBE_DNS))
+    const clusterDns = new Error('the Service kube-dns-upstream must exist')
+    assert.throws(() => expandTemplate(TEMPLATE, { ...VALUES, clusterDns }, NO_KUBE_DNS), clusterDns)
+    assert.doesNotThrow(() => expandTemplate('. {\n}\n', { ...VALUES, clusterDns }, NO_KUBE_DNS))
+  })
+
+  test('values are put in to the letter, whatever they hold', () => {
+    assert.equal(expandTemplate('__PROMETHEUS__ENDPOINT__ __PILLAR__LOCAL__DNS__|__PILLAR__DNS__SERVER__|', { ...VALUES, localIps: ['0:0::1'], prometheusAddress: '$&:__PILLAR__LOCAL__DNS__' }, NO_KUBE_DNS),
+      '$&:__PILLAR__LOCAL__DNS__ 0:0::1||')
   })
 
   test('a kube-dns configuration that is wrong is refused by its key', () => {
     for (const [key, text, expected] of [
       ['stubDomains', '{', /stubDomains: not JSON/], ['stubDomains', '[]', /an object of domains/], ['stubDomains', '{"A.example": []}', /"A\.example" is no domain/], ['stubDomains', '{"a": "1.1.1.1"}', /stubDomains: a: a list/],
+      ['stubDomains', '{"a": []}', /stubDomains: a: a list of at least one server/], ['stubDomains', '{"a": null}', /stubDomains: a: a list/], ['stubDomains', `{"${'a'.repeat(64)}.b": ["1.1.1.1"]}`, /is no domain/],
+      ['stubDomains', '\ufffd', /stubDomains: not JSON/], ['upstreamNameservers', '["1.1.1.1"', /upstreamNameservers: not JSON/], ['upstreamNameservers', '{}', /a list of servers/], ['upstreamNameservers', '["tls://1.1.1.1"]', /is no IP/], ['upstreamNameservers', '["08.8.8.8"]', /is no IP/],
       ['stubDomains', '{"a": ["dns.example"]}', /"dns\.example" is no IP or IP:port/], ['upstreamNameservers', '["1.1.1.1","1.1.1.2","1.1.1.3","1.1.1.4"]', /4 servers; at most 3/], ['upstreamNameservers', '["1.1.1.1:0"]', /is no IP or IP:port/],
     ] as const) assert.throws(() => parseKubeDns(new Map([[key, text]])), expected, text)
   })
+})
+
+test('a kube-dns configuration that is empty changes nothing', () => {
+  for (const files of [[], [['stubDomains', '']], [['stubDomains', 'null'], ['upstreamNameservers', 'null']], [['stubDomains', '{}'], ['upstreamNameservers', '[]']], [['federations', '{"a":"b"}']]] as [string, string][][]) {
+    assert.deepEqual(parseKubeDns(new Map(files)), NO_KUBE_DNS)
+  }
 })
 
 describe('the Corefile of the agent', () => {
@@ -114,6 +128,37 @@ describe('the Corefile of the agent', () => {
     rmSync(join(folder, 'kube-dns'), { recursive: true })
     clock.advance(2000)
     assert.equal(corefile(), 'one /etc/resolv.conf')
+  })
+
+  test('mistakes in template and ConfigMap at the same time are said once each', () => {
+    put('kube-dns', 'a file where a folder is wanted')
+    rmSync(join(folder, 'Corefile.base'))
+    clock.advance(20_000)
+    assert.deepEqual(failures, ['configmap', 'configmap'], log.lines.join('\n'))
+  })
+
+  test('a template that comes later is used then', () => {
+    configuration.stop()
+    rmSync(join(folder, 'Corefile.base'))
+    rmSync(join(folder, 'Corefile'))
+    put('Corefile', 'by hand')
+    configuration = new Configuration({ template: join(folder, 'Corefile.base'), corefile: join(folder, 'Corefile'), kubeDnsFolder: undefined, values: VALUES }, {
+      clock, log, failed: (kind) => failures.push(kind), written: () => { written++ },
+    })
+    configuration.writeFirst()
+    configuration.watch()
+    clock.advance(10_000)
+    assert.equal(corefile(), 'by hand')
+    assert.deepEqual(failures, [])
+    put('Corefile.base', 'from the template')
+    clock.advance(2000)
+    assert.equal(corefile(), 'from the template')
+    assert.equal(written, 1)
+  })
+
+  test('a place that cannot be written to is named, with what to do', () => {
+    const options = { template: join(folder, 'Corefile.base'), corefile: '/proc/Corefile', kubeDnsFolder: undefined, values: VALUES }
+    assert.throws(() => new Configuration(options, { clock, log, failed: () => {}, written: () => {} }).writeFirst(), /cannot write \/proc\/Corefile: .*; -conf names where the Corefile goes/)
   })
 
   test('a template that goes keeps the Corefile', () => {

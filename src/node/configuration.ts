@@ -26,14 +26,19 @@ export interface ConfigurationWorld {
   written(): void
 }
 
-/** Keeps the Corefile what template and ConfigMap make it. A mistake in either keeps the last good one, and is said once. */
+type Part = 'kube-dns' | 'template'
+
+/**
+ * Keeps the Corefile what template and ConfigMap make it. A mistake in either keeps the last good one, and is said once. Where there
+ * is no template yet, the Corefile stays as it is.
+ */
 export class Configuration {
   readonly #options: ConfigurationOptions
   readonly #world: ConfigurationWorld
+  readonly #complaints = new Map<Part, string>()
   #kubeDns: KubeDnsConfig = NO_KUBE_DNS
   #kubeDnsText = ''
   #written = ''
-  #complaint = ''
   #timer: Timer | undefined
 
   constructor(options: ConfigurationOptions, world: ConfigurationWorld) {
@@ -41,10 +46,17 @@ export class Configuration {
     this.#world = world
   }
 
-  /** Writes the first Corefile. Throws when there is no usable template; a bad ConfigMap only counts. */
+  /** Why the newest configuration is not the one that serves; empty when it is. */
+  get rejected(): string {
+    return [...this.#complaints.values()].join('; ')
+  }
+
+  /** Writes the first Corefile. Throws when the template cannot be used; a bad ConfigMap only counts. */
   writeFirst(): void {
+    const { template, corefile } = this.#options
     this.#readKubeDns()
-    this.#write()
+    if (existsSync(template)) this.#write()
+    else this.#world.log.info(`no template at ${template}: using ${corefile} as it is`)
   }
 
   watch(): void {
@@ -57,11 +69,13 @@ export class Configuration {
 
   #look(): void {
     this.#readKubeDns()
+    if (this.#written === '' && !existsSync(this.#options.template)) return
     try {
-      if (this.#write()) this.#world.written()
-      this.#complaint = this.#complaint.startsWith('kube-dns') ? this.#complaint : ''
+      const isNew = this.#write()
+      this.#complaints.delete('template')
+      if (isNew) this.#world.written()
     } catch (error) {
-      this.#complain(`template: ${messageOf(error)}`)
+      this.#complain('template', `template: ${messageOf(error)}`)
     }
   }
 
@@ -74,36 +88,43 @@ export class Configuration {
       if (text === this.#kubeDnsText) return
       this.#kubeDnsText = text
       this.#kubeDns = parseKubeDns(files)
-      this.#complaint = ''
+      this.#complaints.delete('kube-dns')
     } catch (error) {
-      this.#complain(`kube-dns configuration rejected, keeping the last good one: ${messageOf(error)}`)
+      this.#complain('kube-dns', `kube-dns configuration rejected, keeping the last good one: ${messageOf(error)}`)
     }
   }
 
-  /** True when the text is new. Atomic: a reader sees the old file or the new one. */
+  /** True when the text is new. */
   #write(): boolean {
     const { template, corefile, values } = this.#options
     const text = expandTemplate(readFileSync(template, 'utf8'), values, this.#kubeDns)
     if (text === this.#written) return false
-    mkdirSync(dirname(corefile), { recursive: true })
-    const temporary = `${corefile}.${process.pid}.tmp`
-    try {
-      writeFileSync(temporary, text)
-      renameSync(temporary, corefile)
-    } catch (error) {
-      rmSync(temporary, { force: true })
-      throw error
-    }
+    writeWhole(corefile, text)
     this.#written = text
     this.#world.log.info(`wrote ${corefile}:\n${text}`)
     return true
   }
 
-  #complain(text: string): void {
-    if (text === this.#complaint) return
-    this.#complaint = text
+  #complain(part: Part, text: string): void {
+    if (text === this.#complaints.get(part)) return
+    this.#complaints.set(part, text)
     this.#world.failed('configmap')
     this.#world.log.error(text)
+  }
+}
+
+/** A reader sees the old file or the new one, never a part. Throws Error with the path. */
+function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(temporary, text)
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    // A file that is a mount of its own cannot be replaced, only written to.
+    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return writeFileSync(path, text)
+    throw new Error(`cannot write ${path}: ${messageOf(error)}; -conf names where the Corefile goes`, { cause: error })
   }
 }
 

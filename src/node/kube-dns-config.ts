@@ -27,15 +27,15 @@ export function readConfigMap(folder: string): Map<string, string> {
 
 /** Throws Error that names the key and the value that is wrong. Unknown keys are passed over. */
 export function parseKubeDns(files: ReadonlyMap<string, string>): KubeDnsConfig {
-  const stubs = json(files, 'stubDomains')
-  const upstreams = json(files, 'upstreamNameservers')
-  if (stubs !== undefined && (typeof stubs !== 'object' || stubs === null || Array.isArray(stubs))) throw new Error('stubDomains: an object of domains and lists of servers is wanted')
-  const stubDomains = new Map(Object.entries((stubs ?? {}) as Record<string, unknown>).map(([domain, servers]) => [stubDomain(domain), serverList(servers, `stubDomains: ${domain}`)]))
-  const upstreamNameservers = upstreams === undefined ? [] : serverList(upstreams, 'upstreamNameservers')
+  const stubs = json(files, 'stubDomains') ?? {}
+  if (typeof stubs !== 'object' || Array.isArray(stubs)) throw new Error('stubDomains: an object of domains and lists of servers is wanted')
+  const stubDomains = new Map(Object.entries(stubs).map(([domain, servers]) => [stubDomain(domain), stubServers(domain, servers)]))
+  const upstreamNameservers = serverList(json(files, 'upstreamNameservers') ?? [], 'upstreamNameservers')
   if (upstreamNameservers.length > MAX_UPSTREAMS) throw new Error(`upstreamNameservers: ${upstreamNameservers.length} servers; at most ${MAX_UPSTREAMS} are allowed`)
   return { stubDomains, upstreamNameservers }
 }
 
+/** Undefined for a key that is not there or has nothing in it. */
 function json(files: ReadonlyMap<string, string>, key: string): unknown {
   const text = files.get(key)
   if (text === undefined || text.trim() === '') return undefined
@@ -46,12 +46,18 @@ function json(files: ReadonlyMap<string, string>, key: string): unknown {
   }
 }
 
-/** A DNS-1123 subdomain. */
+/** A DNS-1123 subdomain that can be a zone. */
 function stubDomain(text: string): string {
-  if (text.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text)) {
-    throw new Error(`stubDomains: "${text}" is no domain: lower-case labels, no dot at the end`)
+  if (text.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text) || text.split('.').some((label) => label.length > 63)) {
+    throw new Error(`stubDomains: "${text}" is no domain: lower-case labels of at most 63 letters, no dot at the end`)
   }
   return text
+}
+
+function stubServers(domain: string, value: unknown): string[] {
+  const servers = serverList(value, `stubDomains: ${domain}`)
+  if (servers.length === 0) throw new Error(`stubDomains: ${domain}: a list of at least one server is wanted`)
+  return servers
 }
 
 function serverList(value: unknown, place: string): string[] {
@@ -62,7 +68,8 @@ function serverList(value: unknown, place: string): string[] {
   })
 }
 
-function isServer(text: string): boolean {
+/** An IP or IP:port, IPv6 with a port in brackets. */
+export function isServer(text: string): boolean {
   if (parseIp(text) !== undefined) return true
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
   return match !== null && parseIp(match[1] ?? match[2] ?? '') !== undefined && Number(match[3]) > 0 && Number(match[3]) < 65_536

@@ -3,10 +3,8 @@ import { NO_KUBE_DNS, type KubeDnsConfig } from './kube-dns-config.ts'
 /** What stands for the template's variables (specification node-cache 1.4). */
 export interface TemplateValues {
   readonly localIps: readonly string[]
-  /** Address of the cluster's resolver; undefined when it is not known. */
-  readonly clusterDns: string | undefined
-  /** How to make it known, for the error. */
-  readonly clusterDnsHint: string
+  /** Address of the cluster's resolver, or why it is not known. */
+  readonly clusterDns: string | Error
   readonly prometheusAddress: string
   readonly port: number
 }
@@ -14,19 +12,25 @@ export interface TemplateValues {
 /** Makes the Corefile out of the template and the kube-dns configuration. Throws Error when a variable has no value. */
 export function expandTemplate(template: string, values: TemplateValues, kubeDns: KubeDnsConfig): string {
   const upstreams = kubeDns.upstreamNameservers.length > 0 ? kubeDns.upstreamNameservers.join(' ') : '/etc/resolv.conf'
-  if (template.includes('__PILLAR__CLUSTER__DNS__') && values.clusterDns === undefined) throw new Error(values.clusterDnsHint)
-  const text = (kubeDns.upstreamNameservers.length > 0 ? withoutForcedTcp(template) : template)
-    .replaceAll('__PILLAR__LOCAL__DNS__', values.localIps.join(' '))
-    .replaceAll('__PILLAR__DNS__SERVER__', '')
-    .replaceAll('__PILLAR__CLUSTER__DNS__', values.clusterDns ?? '')
-    .replaceAll('__PILLAR__UPSTREAM__SERVERS__', upstreams)
-    .replaceAll('__PROMETHEUS__ENDPOINT__', values.prometheusAddress)
+  const variables: Readonly<Record<string, string | Error>> = {
+    __PILLAR__LOCAL__DNS__: values.localIps.join(' '),
+    // Its address is among the local ones; installers of node-cache replace it themselves.
+    __PILLAR__DNS__SERVER__: '',
+    __PILLAR__CLUSTER__DNS__: values.clusterDns,
+    __PILLAR__UPSTREAM__SERVERS__: upstreams,
+    __PROMETHEUS__ENDPOINT__: values.prometheusAddress,
+  }
+  const text = (kubeDns.upstreamNameservers.length > 0 ? withoutForcedTcp(template) : template).replace(/__(PILLAR__LOCAL__DNS|PILLAR__DNS__SERVER|PILLAR__CLUSTER__DNS|PILLAR__UPSTREAM__SERVERS|PROMETHEUS__ENDPOINT)__/g, (name) => {
+    const value = variables[name]!
+    if (value instanceof Error) throw value
+    return value
+  })
   return text + stubBlocks(kubeDns, values)
 }
 
 /** A template with the values that the shipped manifests end up with, line by line: what `check` looks at in place of a node's own. */
 export function expandSample(template: string): string {
-  const values = { localIps: ['169.254.20.10', '10.96.0.10'], clusterDns: '10.96.0.11', clusterDnsHint: '', prometheusAddress: ':9253', port: 53 }
+  const values = { localIps: ['169.254.20.10', '10.96.0.10'], clusterDns: '10.96.0.11', prometheusAddress: ':9253', port: 53 }
   return expandTemplate(template, values, NO_KUBE_DNS)
 }
 

@@ -16,7 +16,7 @@ export function corefileReader(options: CorefileOptions): () => Corefile {
   const stdin = options.path === 'stdin' ? readFileSync(0, 'utf8') : undefined
   return () => {
     if (stdin !== undefined) return parse(stdin, 'stdin', options)
-    if (options.path !== undefined) return parse(readFileSync(options.path, 'utf8'), options.path, options)
+    if (options.path !== undefined) return parse(textOf(options.path) ?? missing(options.path), options.path, options)
     const text = textOf('Corefile')
     return text === undefined ? builtinCorefile(options.defaultPort) : parse(text, 'Corefile', options)
   }
@@ -40,11 +40,16 @@ export const systemCorefileFiles: CorefileFiles = {
   resolve: (base, path) => (isAbsolute(path) ? path : resolve(base === '' || base === 'stdin' ? '.' : dirname(base), path)),
 }
 
+function missing(path: string): never {
+  throw new Error(`${path}: there is no such file; -conf names the Corefile to read`)
+}
+
+/** Undefined when there is no such file. */
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+    throw new Error(`${path}: ${(error as Error).message}`, { cause: error })
   }
 }

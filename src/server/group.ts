@@ -2,30 +2,27 @@ import type { Block } from '../core/build.ts'
 import { dnsMetrics, familyLabel, typeLabel, type DnsMetrics } from '../core/dns-metrics.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { Query, replyTo, type Arrival } from '../core/query.ts'
-import type { QuickQuestion } from '../core/quick-question.ts'
-import type { QuickReply } from '../core/quick-reply.ts'
-import { QuickZones } from '../core/quick-zones.ts'
 import type { ServerInfo } from '../core/server-info.ts'
 import { CLASS, RCODE, TYPE, rcodeName } from '../wire/codes.ts'
 import { encodeMessage, messageLength } from '../wire/encode.ts'
 import type { Message } from '../wire/message.ts'
 import { lowerName, parentOf, type Name } from '../wire/name.ts'
 import { finishReply } from './finish.ts'
-import type { KeepsPackets } from './udp-engine.ts'
+
+/** Directives that take questions of every class (specification 2.3). */
+const EVERY_CLASS = new Set(['chaos', 'forward'])
 
 /** What a group needs of the process. */
 export interface GroupWorld {
   readonly metrics: Metrics
   readonly echoed: { has(code: number): boolean }
+  /** Replies to the process's questions to itself. */
+  readonly selfProbe: { answer(request: Message): Message | undefined }
+  /** What people look at: rates, the most frequent, the slow. */
+  readonly traffic: { answered(q: Query): void }
   /** A reply that has no wire form: a name with an empty label, say. The client gets SERVFAIL. */
   unsendable(q: Query, error: unknown): void
-  /** A bug in a stage's quick way; the query takes the ordinary one. */
-  quickFailed(error: unknown): void
-  /** The packet cache, where there is one. */
-  readonly packets: KeepsPackets | undefined
 }
-
-let scopes = 0
 
 /**
  * The blocks that share a scheme, address and port. Finds the block of a query, runs its chain, and turns the outcome
@@ -34,11 +31,9 @@ let scopes = 0
 export class Group implements ServerInfo {
   readonly label: string
   readonly blocks: readonly Block[]
-  /** Stands for this group in the packet cache: what was kept for another one is not answered for this. */
-  readonly scope = ++scopes
-  readonly #zones = new Map<Name, Block>()
-  readonly #quickZones: QuickZones<Block>
-  /** Classes other than IN reach the chain only where somebody forwards them. */
+  /** By zone, in the order of the file: `view` decides between blocks of the same zone. */
+  readonly #zones = new Map<Name, Block[]>()
+  /** Classes other than IN reach the chain only where somebody knows what to do with them. */
   readonly #anyClass: boolean
   readonly #world: GroupWorld
   readonly #metrics: DnsMetrics
@@ -49,9 +44,8 @@ export class Group implements ServerInfo {
     this.blocks = blocks
     this.#world = world
     this.#metrics = dnsMetrics(world.metrics)
-    for (const block of blocks) for (const zone of block.zones) this.#zones.set(zone, block)
-    this.#quickZones = new QuickZones(this.#zones)
-    this.#anyClass = blocks.some((block) => block.stages.some((stage) => stage.name === 'forward'))
+    for (const block of blocks) for (const zone of block.zones) this.#zones.set(zone, [...this.#zones.get(zone) ?? [], block])
+    this.#anyClass = blocks.some((block) => block.stages.some((stage) => EVERY_CLASS.has(stage.name)))
   }
 
   /** Queries that have come in and are not answered yet. */
@@ -62,6 +56,8 @@ export class Group implements ServerInfo {
   /** Answers a request; undefined means that the client gets nothing. At once unless a stage waits. */
   answer(request: Message, arrival: Arrival): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     if (request.questions.length === 0) return encodeMessage(replyTo(request, RCODE.SERVFAIL))
+    const toItself = this.#world.selfProbe.answer(request)
+    if (toItself !== undefined) return encodeMessage(toItself)
     if (request.edns !== undefined && request.edns.version !== 0 && this.#classAllowed(request)) return badVersion(request)
     const q = new Query(request, arrival)
     this.#inFlight++
@@ -70,29 +66,11 @@ export class Group implements ServerInfo {
     return waiting.then(() => this.#finish(q))
   }
 
-  /** The quick way for a question. False: nothing has happened, it needs `answer`. */
-  quick(question: QuickQuestion, reply: QuickReply): boolean {
-    // DS belongs to the parent's block, which takes more than the longest zone to find.
-    if (question.type === TYPE.DS) return false
-    const block = this.#quickZones.match(question)
-    if (block === undefined) return false
-    question.server = this
-    reply.begin(question)
-    try {
-      if (!block.chain.quick(question, reply)) return false
-      if (reply.kept !== undefined) this.#world.packets?.keep(question, reply, this, block)
-    } catch (error) {
-      this.#world.quickFailed(error)
-      return false
-    }
-    reply.finish(question)
-    return true
-  }
-
   dispatch(q: Query): void | Promise<void> {
     if (!this.#classAllowed(q.request)) return this.#refuse(q)
-    const block = this.#find(q.question.name, q.question.type)
+    const block = this.#find(q)
     if (block === undefined || block.chain.stages.length === 0) return this.#refuse(q)
+    q.trace?.enter(block.keys)
     return block.chain.run(q)
   }
 
@@ -100,20 +78,32 @@ export class Group implements ServerInfo {
     return this.#anyClass || request.questions[0]!.class === CLASS.IN
   }
 
-  /** The longest zone wins; for DS, which belongs to the parent, the shortest below the root. */
-  #find(qname: Name, qtype: number): Block | undefined {
+  /**
+   * The longest zone wins, and of its blocks the first that accepts the query. DS belongs to the parent: there the shortest zone below the
+   * root wins, and of its blocks the last.
+   */
+  #find(q: Query): Block | undefined {
+    const forParent = q.question.type === TYPE.DS
+    const qname = lowerName(q.question.name)
     let found: Block | undefined
-    for (let name = lowerName(qname); name !== '.'; name = parentOf(name)) {
-      const block = this.#zones.get(name)
+    for (let name = qname; name !== '.'; name = parentOf(name)) {
+      const block = this.#choose(name, q, forParent)
       if (block === undefined) continue
-      if (qtype !== TYPE.DS || block.chain.stages.length === 0) return block
+      if (!forParent || block.chain.stages.length === 0) return block
       found = block
     }
-    return found ?? this.#zones.get('.')
+    return found ?? this.#choose('.', q, forParent && qname === '.')
+  }
+
+  #choose(zone: Name, q: Query, last: boolean): Block | undefined {
+    const blocks = this.#zones.get(zone)
+    const fits = (block: Block) => block.chain.stages.length === 0 || block.accepts(q)
+    return last ? blocks?.findLast(fits) : blocks?.find(fits)
   }
 
   #finish(q: Query): Uint8Array | undefined {
     this.#inFlight--
+    this.#world.traffic.answered(q)
     if (q.dropped) return undefined
     try {
       return finishReply(q, this.#world.echoed)

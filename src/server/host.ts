@@ -44,7 +44,8 @@ export function hostSearchPath(): readonly Name[] {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? parseResolvConf(readFileSync(path, 'utf8')).search : []
 }
 
+/** What else stands on `lo` is no loopback address: a node agent's, or a Service's in IPVS mode. */
 function addresses(): InterfaceAddress[] {
   return Object.entries(networkInterfaces()).flatMap(([link, entries]) =>
-    (entries ?? []).map((entry) => ({ link, address: entry.address, loopback: entry.internal })))
+    (entries ?? []).map((entry) => ({ link, address: entry.address, loopback: entry.address === '::1' || entry.address.startsWith('127.') })))
 }

@@ -3,14 +3,13 @@ import type { Log } from '../base/log.ts'
 import type { Timeouts } from '../core/settings.ts'
 import type { Admission } from './admission.ts'
 import type { Group } from './group.ts'
+import type { SocketMark } from './socket-mark.ts'
 
 /** A socket that takes queries for a group. The group can change under it at a reload; the socket stays. */
 export interface Listener {
   /** As bound: `0.0.0.0` and `::` are wildcards. */
   readonly address: string
   readonly port: number
-  /** The target has another group now. */
-  retargeted?(): void
   /** Takes no new queries, answers those under way (for at most `graceMs`), then closes. Never rejects. */
   drain(graceMs: number): Promise<void>
 }
@@ -25,4 +24,5 @@ export interface ListenerWorld {
   readonly log: Log
   readonly clock: Clock
   readonly admission: Admission
+  readonly socketMark: SocketMark
 }

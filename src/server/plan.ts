@@ -23,7 +23,7 @@ export function planPlaces(blocks: readonly Block[], host: Host): Place[] {
     for (const key of block.keys) {
       refuseForeignScheme(key)
       for (const address of bound ?? ['']) {
-        claims.add(key, address)
+        claims.add(key, address, block.stages.some((stage) => stage.accepts !== undefined))
         const id = `${address}|${key.port}`
         const place = places.get(id) ?? { address, port: key.port, blocks: [] }
         if (!place.blocks.includes(block)) place.blocks.push(block)
@@ -40,14 +40,15 @@ class Claims {
   /** Address of the first claim on a zone and port. */
   readonly #first = new Map<string, string>()
 
-  /** Throws ConfigError when the same place is claimed twice, or by a block with `bind` and one without. */
-  add(key: Key, address: string): void {
+  /** `filtered` blocks share the zone with others. Throws ConfigError when the same place is claimed twice, or by a block with `bind` and one without. */
+  add(key: Key, address: string, filtered: boolean): void {
     const zone = `dns://${key.zone}:${key.port}`
-    if (this.#taken.has(`${zone} ${address}`)) throw new ConfigError(key.token, undefined, `cannot serve ${shown(zone, address)} - it is already defined`)
+    if (!filtered && this.#taken.has(`${zone} ${address}`)) throw new ConfigError(key.token, undefined, `cannot serve ${shown(zone, address)} - it is already defined`)
     const other = this.#first.get(zone)
     if (other !== undefined && (other === '') !== (address === '')) {
       throw new ConfigError(key.token, undefined, `cannot serve ${shown(zone, address)} - zone overlap listener capacity with ${shown(zone, other)}; give bind to both blocks or to none`)
     }
+    if (filtered) return
     this.#taken.add(`${zone} ${address}`)
     this.#first.set(zone, other ?? address)
   }

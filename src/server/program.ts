@@ -1,15 +1,14 @@
 import { rmSync, writeFileSync } from 'node:fs'
+import { AdminPort, type AdminOptions } from '../admin/admin-port.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { isReverse } from '../core/reverse.ts'
+import { COMPATIBLE_VERSION } from '../core/version.ts'
 import type { Corefile } from '../corefile/tree.ts'
-import { isAvailable, loadLibc, type Libc, type NotAvailable } from '../native/libc.ts'
 import { takeEarlySignals } from './early-signals.ts'
-import type { EngineChoice } from './udp-engine.ts'
 import { Server } from './server.ts'
+import { ServerView } from './view.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
 
-/** The version of CoreDNS whose behaviour this is: dashboards and alerts look at it. */
-const COMPATIBLE_VERSION = '1.14.7'
 /** Exit statuses, as CoreDNS uses them. */
 const EXIT = { OK: 0, START: 1, FORCED: 2, STOP: 3 } as const
 /** Ending takes at most this long beyond the lame duck: the kubelet's grace period is 30 s. */
@@ -22,9 +21,7 @@ export interface Program {
   readonly plugins: ReadonlyMap<string, Plugin>
   readonly quiet: boolean
   readonly pidfile: string | undefined
-  /** How UDP is received and sent, and by how many packet workers. */
-  readonly engine: EngineChoice
-  readonly workers: number
+  readonly admin: AdminOptions
   /** Parses the Corefile as it is now. */
   readonly read: () => Corefile
   /** Before anything listens: the agent adds its addresses. */
@@ -42,10 +39,7 @@ export interface Program {
  * 0 after an orderly stop, 1 when it cannot start, 2 on a second signal, 3 when something could not be stopped in order.
  */
 export async function runProgram(program: Program): Promise<void> {
-  const libc = await loadLibc()
-  // process.exit waits for all threads, and a packet worker may sit in a system call; where something went wrong nothing is waited for.
-  const exit = (status: number): never => (isAvailable(libc) && status !== EXIT.OK ? libc.exit(status) : process.exit(status))
-  const world = openWorld(program, libc, exit)
+  const world = openSystemWorld({ sink: (line) => process.stdout.write(`${line}\n`), exit: (status) => process.exit(status) })
   world.metrics.gauge('coredns_build_info', 'A metric with a constant \'1\' value labeled by version, revision, and goversion from which CoreDNS was built.', ['version', 'revision', 'goversion'])
     .with(COMPATIBLE_VERSION, `${program.name}-${program.version}`, `node-${process.version}`).set(1)
   const server = new Server({
@@ -53,11 +47,13 @@ export async function runProgram(program: Program): Promise<void> {
     plugins: program.plugins,
     ...(program.leaving === undefined ? {} : { leaving: () => program.leaving!() }),
   }, world)
-  const life = new Life(program, server, world, exit)
+  const life = new Life(program, server, world)
+  const admin = new AdminPort(program.admin, new ServerView(server, world), world)
   // Until sockets are open nothing else keeps the process alive while it waits, for an API server say.
   setInterval(() => undefined, 2 ** 30)
   // One that a killed predecessor left behind would say that we are ready.
   if (program.pidfile !== undefined) rmSync(program.pidfile, { force: true })
+  await admin.open()
   try {
     await program.prepare?.(world)
     await server.start()
@@ -68,20 +64,7 @@ export async function runProgram(program: Program): Promise<void> {
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     await program.left?.()
-    exit(EXIT.START)
-  }
-}
-
-function openWorld(program: Program, libc: Libc | NotAvailable, exit: (status: number) => never): SystemWorld {
-  try {
-    const world = openSystemWorld({
-      sink: (line) => process.stdout.write(`${line}\n`), exit, engine: { choice: program.engine, libc, workers: program.workers },
-    })
-    world.log.info(`UDP engine ${world.engine.name}${world.engine.name === 'mmsg' ? `, packet workers: ${program.workers}` : ''}`)
-    return world
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-    return exit(EXIT.START)
+    process.exit(EXIT.START)
   }
 }
 
@@ -90,16 +73,14 @@ class Life {
   readonly #program: Program
   readonly #server: Server
   readonly #world: SystemWorld
-  readonly #exit: (status: number) => never
   #started = false
   #stopping = false
 
   /** From here on signals end the program in order, also while it still starts. */
-  constructor(program: Program, server: Server, world: SystemWorld, exit: (status: number) => never) {
+  constructor(program: Program, server: Server, world: SystemWorld) {
     this.#program = program
     this.#server = server
     this.#world = world
-    this.#exit = exit
     process.on('uncaughtException', (error) => this.#crash(error))
     process.on('SIGTERM', () => this.#stop('SIGTERM: Shutting down servers then terminating'))
     process.on('SIGINT', () => this.#stop('SIGINT: Shutting down'))
@@ -150,7 +131,7 @@ class Life {
 
   #end(status: number): void {
     if (this.#program.pidfile !== undefined) rmSync(this.#program.pidfile, { force: true })
-    this.#exit(status)
+    process.exit(status)
   }
 }
 

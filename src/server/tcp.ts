@@ -16,6 +16,7 @@ export async function openTcp(address: string, port: number, target: Target, wor
       resolve()
     })
   })
+  world.socketMark.apply(server)
   return new TcpListener(server, target, world)
 }
 

@@ -5,28 +5,15 @@ import type { Peer } from '../core/query.ts'
 import { acceptPacket } from './accept.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 import { peerOf } from './peer.ts'
-import { answerQuickly, quickReply } from './quick-path.ts'
-import type { UdpEngine } from './udp-engine.ts'
 
 /** A burst that arrives while the event loop is busy waits in the kernel up to this size, as far as the kernel allows. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
-
-/** UDP by Node's own sockets, on the main thread: wherever the system calls of the other engine are not to be had. */
-export function dgramEngine(world: ListenerWorld): UdpEngine {
-  return {
-    name: 'dgram',
-    knowsAddressAsked: false,
-    packets: undefined,
-    open: (address, port, target, shownAddress) => openUdp(address, port, target, world, shownAddress),
-    close: () => Promise.resolve(),
-  }
-}
 
 /**
  * Opens a UDP socket with SO_REUSEPORT. `shownAddress` is what queries say they came to: `::` for the sockets of a wildcard
  * listener, as CoreDNS shows it. Rejects with the system's error.
  */
-async function openUdp(address: string, port: number, target: Target, world: ListenerWorld, shownAddress: string): Promise<Listener> {
+export async function openUdp(address: string, port: number, target: Target, world: ListenerWorld, shownAddress = address): Promise<Listener> {
   const v6 = isIPv6(address)
   const socket = createSocket({
     type: v6 ? 'udp6' : 'udp4',
@@ -42,6 +29,7 @@ async function openUdp(address: string, port: number, target: Target, world: Lis
       resolve()
     })
   })
+  world.socketMark.apply(socket)
   return new UdpListener(socket, shownAddress, target, world)
 }
 
@@ -53,7 +41,7 @@ class UdpListener implements Listener {
   readonly #target: Target
   readonly #world: ListenerWorld
   #underWay = 0
-  #lastMs = 0
+  #received = 0
 
   constructor(socket: Socket, shownAddress: string, target: Target, world: ListenerWorld) {
     const bound = socket.address()
@@ -68,29 +56,33 @@ class UdpListener implements Listener {
   }
 
   /**
-   * Reads on until the socket has been silent for a moment, because closing it loses what is queued, then waits for answers
-   * under way.
+   * Reads on until the socket is empty, because closing it loses what is queued, then waits for answers under way. Time alone does not
+   * tell: a process that the machine has kept waiting has read nothing for long, and has much to read.
    */
   async drain(graceMs: number): Promise<void> {
     const end = this.#world.clock.nowMs() + graceMs
     while (this.#world.clock.nowMs() < end) {
       await sleep(this.#world.clock, 20)
-      if (this.#underWay === 0 && this.#world.clock.nowMs() - this.#lastMs > 20) break
+      if (this.#underWay === 0 && !await this.#hasMore()) break
     }
     await new Promise<void>((resolve) => {
       this.#socket.close(resolve)
     })
   }
 
+  /** Whether anything comes in one whole turn of the event loop, in which the kernel is asked. */
+  async #hasMore(): Promise<boolean> {
+    const before = this.#received
+    for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => { this.#world.clock.soon(resolve) })
+    return this.#received > before
+  }
+
   #receive(packet: Uint8Array, remote: RemoteInfo): void {
-    const { admission, clock } = this.#world
-    this.#lastMs = clock.nowMs()
-    const family = remote.family === 'IPv4' || remote.address.startsWith('::ffff:') ? 1 : 2
-    // Node keeps the octets until it has sent them, so they must be our own.
-    if (answerQuickly(this.#target.group, packet, 0, packet.length, 'udp', family, this.#lastMs)) return this.#send(quickReply.bytes.slice(0, quickReply.length), remote)
+    this.#received++
     const accepted = acceptPacket(packet)
     if (accepted.kind === 'ignore') return
     if (accepted.kind === 'reject') return this.#send(accepted.reply, remote)
+    const { admission, clock } = this.#world
     if (!admission.enter()) return
     this.#underWay++
     const outcome = this.#target.group.answer(accepted.request, {
@@ -99,7 +91,7 @@ class UdpListener implements Listener {
       protocol: 'udp',
       server: this.#target.group,
       sizeBytes: packet.length,
-      startMs: this.#lastMs,
+      startMs: clock.nowMs(),
     })
     if (outcome instanceof Promise) void this.#later(outcome, remote)
     else this.#done(outcome, remote)

@@ -2,36 +2,35 @@ import { systemClock } from '../base/clock.ts'
 import { makeLog, type Sink } from '../base/log.ts'
 import { HttpServers } from '../admin/http.ts'
 import { MetricsRegistry } from '../admin/metrics.ts'
+import { Traffic } from '../admin/traffic/traffic.ts'
 import { Admission } from './admission.ts'
-import { openEngine, type EngineOptions } from './engines.ts'
 import { EchoedOptions } from './finish.ts'
 import { hostSearchPath, systemFiles, systemHost, systemRandom } from './host.ts'
 import { KeepsakeStore } from './keepsakes.ts'
-import { NO_PACKET_CACHE } from '../core/quick.ts'
+import { SelfProbe } from './self-probe.ts'
 import type { ServerWorld } from './server.ts'
+import { SocketMark } from './socket-mark.ts'
 
 /** Queries under way in the process at once. At some 4 KiB each this bounds them to about 40 MiB. */
 const UNDER_WAY_LIMIT = 10_000
 
 export interface SystemWorld extends ServerWorld {
+  readonly http: HttpServers
+  readonly echoed: EchoedOptions
   readonly metrics: MetricsRegistry
+  readonly selfProbe: SelfProbe
+  readonly traffic: Traffic
 }
 
-export interface SystemOptions {
-  readonly sink: Sink
-  readonly exit: (status: number) => void
-  readonly engine: EngineOptions
-}
-
-/** The real world for one process. `fatal` ends it. Throws when the engine asked for cannot be had. */
-export function openSystemWorld(options: SystemOptions): SystemWorld {
+/** The real world for one process. `fatal` ends it. */
+export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (status: number) => void }): SystemWorld {
   let debug = false
   const log = makeLog(options.sink, () => debug)
   const metrics = new MetricsRegistry({ processMetrics: true })
   const panics = metrics.counter('coredns_panics_total', 'A metrics that counts the number of panics.').with()
   const echoed = new EchoedOptions()
-  const admission = new Admission(UNDER_WAY_LIMIT, metrics)
-  const engine = openEngine(options.engine, { log, clock: systemClock, admission }, metrics)
+  const selfProbe = new SelfProbe()
+  const traffic = new Traffic(systemClock, systemRandom)
   return {
     log,
     clock: systemClock,
@@ -44,19 +43,17 @@ export function openSystemWorld(options: SystemOptions): SystemWorld {
     exposeMetrics: () => metrics.expose(),
     hostSearchPath,
     keepsakes: new KeepsakeStore(),
-    admission,
-    engine,
-    packets: engine.packets ?? NO_PACKET_CACHE,
+    admission: new Admission(UNDER_WAY_LIMIT, metrics),
     echoed,
+    socketMark: new SocketMark(),
+    selfProbe,
+    traffic,
     group: {
+      selfProbe,
+      traffic,
       metrics,
       echoed,
       unsendable: (q, error) => log.error(`reply to ${q.asked.name} cannot be encoded: ${String(error)}`),
-      quickFailed(error) {
-        panics.add()
-        log.error(`Recovered from panic on the quick way: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-      },
-      packets: engine.packets,
     },
     setDebug: (on) => { debug = on },
     fatal(text) {

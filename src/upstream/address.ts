@@ -1,7 +1,6 @@
-import { lookup } from 'node:dns/promises'
-import { Resolver } from 'node:dns/promises'
-import { readFileSync, statSync } from 'node:fs'
+import { lookup, Resolver } from 'node:dns/promises'
 import { formatIp, parseIp } from '../base/ip.ts'
+import type { Files } from '../core/env.ts'
 import { parseName } from '../wire/name.ts'
 import type { Endpoint } from './endpoint.ts'
 import { parseResolvConf } from './resolv-conf.ts'
@@ -30,10 +29,11 @@ export function parseTarget(text: string): Target {
 }
 
 /** Reads the file or looks the name up. Rejects with what to correct. `resolvers` are asked instead of the system's. */
-export async function resolveTarget(target: Target, resolvers: readonly string[]): Promise<Endpoint[]> {
+export async function resolveTarget(target: Target, resolvers: readonly string[], files: Files): Promise<Endpoint[]> {
   if (target.kind === 'address') return [target.endpoint]
-  if (statSync(target.text, { throwIfNoEntry: false })?.isFile() === true) {
-    return parseResolvConf(readFileSync(target.text, 'utf8')).nameservers.map((address) => endpointOf(address, undefined, 'dns', undefined))
+  if (files.stat(target.text)?.directory === false) {
+    const text = new TextDecoder().decode(files.read(target.text))
+    return parseResolvConf(text).nameservers.map((address) => endpointOf(address, undefined, 'dns', undefined))
   }
   if (parseName(target.host) === undefined || target.host.startsWith('/')) throw new Error(`not an IP address, file, or valid domain: "${target.text}"`)
   const addresses = await lookUp(target.host, resolvers)

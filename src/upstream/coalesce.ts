@@ -4,9 +4,19 @@ import { lowerName } from '../wire/name.ts'
 /** Queries that wait for another's answer; the next ones ask for themselves. */
 const WAITERS_LIMIT = 1000
 
+/** One who wants a question answered. */
+export interface Wanting<T> {
+  /** Asks; `done` must follow once. */
+  ask(done: (outcome: T) => void): void
+  good(outcome: T): boolean
+  /** `shared`: others get the same outcome. */
+  done(outcome: T, shared: boolean): void
+}
+
 interface Flight<T> {
-  readonly outcome: Promise<T>
-  waiters: number
+  readonly waiting: Wanting<T>[]
+  /** An outcome that is not good has made one of those who waited ask anew. */
+  readonly second: boolean
 }
 
 /** Equal questions under way at the same time are asked once. */
@@ -14,24 +24,26 @@ export class Coalescer<T> {
   readonly #flights = new Map<string, Flight<T>>()
 
   /**
-   * Without a key the question is asked for itself. The outcome of an equal question under way, or of `ask`. An outcome that is not `good` may be the fault of the query that asked,
-   * so one of those who waited asks anew, with its own deadline, and the others wait for that; what it comes to serves all.
+   * Without a key the question is asked for itself. An outcome that is not `good` may be the fault of the query that asked, so one of
+   * those who waited asks anew, with its own deadline, and the others wait for that; what it comes to serves all.
    */
-  async run(key: string | undefined, ask: () => Promise<T>, good: (outcome: T) => boolean): Promise<{ outcome: T; shared: boolean }> {
-    if (key === undefined) return { outcome: await ask(), shared: false }
-    for (let waits = 1, flight = this.#flights.get(key); flight !== undefined && flight.waiters < WAITERS_LIMIT; waits++, flight = this.#flights.get(key)) {
-      flight.waiters++
-      const outcome = await flight.outcome
-      if (good(outcome) || waits === 2) return { outcome, shared: true }
-    }
-    if (this.#flights.has(key)) return { outcome: await ask(), shared: false }
-    const flight: Flight<T> = { outcome: ask(), waiters: 0 }
+  run(key: string | undefined, wanting: Wanting<T>): void {
+    const flight = key === undefined ? undefined : this.#flights.get(key)
+    if (key === undefined || (flight !== undefined && flight.waiting.length >= WAITERS_LIMIT)) return wanting.ask((outcome) => wanting.done(outcome, false))
+    if (flight !== undefined) flight.waiting.push(wanting)
+    else this.#fly(key, wanting, { waiting: [], second: false })
+  }
+
+  #fly(key: string, leader: Wanting<T>, flight: Flight<T>): void {
     this.#flights.set(key, flight)
-    try {
-      return { outcome: await flight.outcome, shared: false }
-    } finally {
+    leader.ask((outcome) => {
       this.#flights.delete(key)
-    }
+      leader.done(outcome, flight.waiting.length > 0)
+      const [next, ...others] = flight.waiting
+      if (next === undefined) return
+      if (flight.second || leader.good(outcome)) for (const wanting of flight.waiting) wanting.done(outcome, true)
+      else this.#fly(key, next, { waiting: others, second: true })
+    })
   }
 }
 

@@ -2,7 +2,6 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../core/env.ts'
 import type { TlsSettings } from './tls-settings.ts'
-import type { Message } from '../wire/message.ts'
 
 /** Where an upstream is and how it is spoken to. */
 export interface Endpoint {
@@ -20,17 +19,12 @@ export interface ConnectionSettings {
   readonly expireMs: number
   /** Connections take no new queries after this; 0 for no limit. */
   readonly maxAgeMs: number
+  /** Connections take no new queries after so many; 0 for no limit. */
+  readonly maxQueries: number
   /** Idle connections kept per protocol; 0 for no limit of its own. */
   readonly maxIdle: number
   readonly sourceAddress: string | undefined
   readonly tls: TlsSettings | undefined
-}
-
-/** A question that has been sent. */
-export interface Exchange {
-  readonly reply: Promise<Message>
-  /** Over a socket or connection that was open already. */
-  readonly reused: boolean
 }
 
 /** What exchanges need of the world. */
@@ -43,4 +37,9 @@ export interface UpstreamWorld {
 /** `127.0.0.1:53`, `[::1]:53`: the `to` label, and how errors name the upstream. */
 export function endpointLabel(endpoint: Endpoint): string {
   return `${endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address}:${endpoint.port}`
+}
+
+/** Tells endpoints apart. */
+export function endpointKey(endpoint: Endpoint): string {
+  return `${endpoint.transport} ${endpointLabel(endpoint)} ${endpoint.serverName ?? ''}`
 }

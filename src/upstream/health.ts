@@ -4,6 +4,10 @@ import { CLASS, TYPE } from '../wire/codes.ts'
 import { Message } from '../wire/message.ts'
 import type { Name } from '../wire/name.ts'
 
+/** Failed probes after which the pause between probes begins to grow, and what it grows to at most, in intervals. */
+const PATIENCE = 4
+const LONGEST_PAUSE = 8
+
 export interface HealthSettings {
   readonly intervalMs: number
   readonly timeoutMs: number
@@ -20,7 +24,11 @@ interface Probing {
   failed(): void
 }
 
-/** Whether an upstream answers. Probes run only after a query failed, until one succeeds (specification 3.26.3). */
+/**
+ * Whether an upstream answers, as a circuit breaker: closed while it does; half open, and asked only where there is no better one,
+ * from the first failure until it answers again; open, and `down`, when its probes have failed (specification 3.26.3).
+ * Probes run from a failure until one succeeds, ever more slowly.
+ */
 export class Health {
   readonly #settings: HealthSettings
   readonly #clock: Clock
@@ -28,6 +36,7 @@ export class Health {
   #fails = 0
   #timer: Timer | undefined
   #busy = false
+  #doubtful = false
   #stopped = false
 
   constructor(settings: HealthSettings, clock: Clock, probing: Probing) {
@@ -40,11 +49,23 @@ export class Health {
     return this.#settings.maxFails > 0 && this.#fails > this.#settings.maxFails
   }
 
+  /** It failed, and has not answered since. */
+  get doubtful(): boolean {
+    return this.#doubtful
+  }
+
   /** A query failed: probe until the upstream answers. */
   check(): void {
-    if (this.#busy || this.#stopped || this.#settings.maxFails === 0) return
+    if (this.#stopped || this.#settings.maxFails === 0) return
+    this.#doubtful = true
+    if (this.#busy) return
     this.#busy = true
     void this.#probe()
+  }
+
+  /** A query was answered. */
+  answered(): void {
+    this.#doubtful = false
   }
 
   stop(): void {
@@ -57,13 +78,18 @@ export class Health {
       await this.#probing.probe(this.#request(), this.#settings.protocol)
       this.#fails = 0
       this.#busy = false
+      this.#doubtful = false
       return
     } catch {
       // Why is of no use here: the query that began this has been logged with its reason.
       this.#fails++
       this.#probing.failed()
     }
-    if (!this.#stopped) this.#timer = this.#clock.after(this.#settings.intervalMs, () => void this.#probe())
+    if (!this.#stopped) this.#timer = this.#clock.after(this.#pauseMs(), () => void this.#probe())
+  }
+
+  #pauseMs(): number {
+    return this.#settings.intervalMs * Math.min(LONGEST_PAUSE, 2 ** Math.max(0, this.#fails - PATIENCE))
   }
 
   #request(): Message {

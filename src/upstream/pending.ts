@@ -1,23 +1,10 @@
-import type { Timer } from '../base/clock.ts'
 import type { Random } from '../core/env.ts'
-import { decodeMessage } from '../wire/decode.ts'
-import { Message, WireError } from '../wire/message.ts'
-import { answersQuestion } from './match.ts'
+import type { Exchange } from './exchange.ts'
+import type { UpstreamError } from './failure.ts'
 
-/** A question under way on a socket or connection. */
-export interface Waiting {
-  readonly request: Message
-  readonly sentMs: number
-  resolve(reply: Message): void
-  reject(error: Error): void
-  timer: Timer | undefined
-  /** Answers with the right id and a wrong question. */
-  mismatches: number
-}
-
-/** Questions under way by message id. */
+/** Questions under way on one socket or connection, by message id. */
 export class Pending {
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new Map<number, Exchange>()
   readonly #random: Random
 
   constructor(random: Random) {
@@ -28,59 +15,45 @@ export class Pending {
     return this.#waiting.size
   }
 
-  /** An unguessable id that is not in use. */
-  add(waiting: Waiting): number {
+  /** Gives it an unguessable id that is not in use. */
+  add(exchange: Exchange): void {
     let id = this.#random.int(0x10000)
     while (this.#waiting.has(id)) id = (id + 1) & 0xffff
-    this.#waiting.set(id, waiting)
-    return id
+    exchange.id = id
+    this.#waiting.set(id, exchange)
   }
 
-  get(id: number): Waiting | undefined {
+  get(id: number): Exchange | undefined {
     return this.#waiting.get(id)
   }
 
-  /** The id that has waited longest. */
-  get oldest(): number | undefined {
-    return this.#waiting.keys().next().value
+  /** The one that has waited longest. */
+  get oldest(): Exchange | undefined {
+    return this.#waiting.values().next().value
   }
 
-  take(id: number): Waiting | undefined {
-    const waiting = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    waiting?.timer?.cancel()
-    return waiting
+  all(): readonly Exchange[] {
+    return [...this.#waiting.values()]
   }
 
-  failAll(error: Error): void {
-    for (const id of this.#waiting.keys()) this.take(id)!.reject(error)
+  /** True when it was there. */
+  remove(exchange: Exchange): boolean {
+    return this.#waiting.get(exchange.id) === exchange && this.#waiting.delete(exchange.id)
   }
-}
 
-/** What octets from an upstream mean for the question that waits under their id. */
-export type Reading =
-  | { readonly kind: 'answer'; readonly message: Message }
-  /** A reply, but to another question. */
-  | { readonly kind: 'mismatch'; readonly message: Message }
-  | { readonly kind: 'garbage' }
-
-export function readReply(bytes: Uint8Array, request: Message): Reading {
-  try {
-    const message = decodeMessage(bytes)
-    return { kind: answersQuestion(request, message) ? 'answer' : 'mismatch', message }
-  } catch (error) {
-    if (!(error instanceof WireError)) throw error
-    // Cut off in the middle: what was meant is that there is more than fits.
-    if (error.code === 'short' && error.partial !== undefined && answersQuestion(request, error.partial)) return { kind: 'answer', message: cutOff(error.partial) }
-    return { kind: 'garbage' }
+  failAll(error: UpstreamError): void {
+    for (const exchange of this.all()) if (this.remove(exchange)) exchange.asker.failed(error, exchange)
   }
 }
 
-function cutOff(partial: Message): Message {
-  const message = Object.assign(new Message(), partial)
-  message.answers = []
-  message.authorities = []
-  message.additionals = []
-  message.tc = true
-  return message
+/** Octets of a request under an id, in memory of their own. */
+export function withId(packet: Uint8Array, id: number): Uint8Array {
+  const copy = Uint8Array.from(packet)
+  copy[0] = id >> 8
+  copy[1] = id & 0xff
+  return copy
+}
+
+export function idOf(packet: Uint8Array): number {
+  return (packet[0]! << 8) | packet[1]!
 }

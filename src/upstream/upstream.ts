@@ -1,12 +1,23 @@
-import { encodeMessage } from '../wire/encode.ts'
-import type { Message } from '../wire/message.ts'
 import type { Protocol } from '../core/query.ts'
+import { decodeMessage } from '../wire/decode.ts'
+import type { Message, WireError } from '../wire/message.ts'
+import { Call, type Caller, type Line, type Network } from './call.ts'
 import { endpointLabel, type ConnectionSettings, type Endpoint, type UpstreamWorld } from './endpoint.ts'
+import type { Exchange } from './exchange.ts'
 import { UpstreamError } from './failure.ts'
 import { Health, type HealthSettings } from './health.ts'
 import type { UpstreamMetrics, UpstreamMetricsOf } from './metrics.ts'
+import { makeRequest, rcodeOf, type Request } from './request.ts'
 import { TcpPool } from './tcp.ts'
 import { UdpPool } from './udp.ts'
+
+/** An upstream that refused TCP, or TLS where that may be left out, is asked without it for so long. */
+const WITHOUT_MS = 10_000
+/** Latency below this makes no difference between upstreams: it is the queue that does. */
+const FAST_MS = 5
+/** A latency that has not been seen for so long counts half: what was slow once gets another chance. */
+const HALF_LIFE_MS = 10_000
+const PLAIN_PORT = 53
 
 export interface UpstreamSettings {
   readonly connections: ConnectionSettings
@@ -14,52 +25,127 @@ export interface UpstreamSettings {
 }
 
 /** One server to ask, with its sockets, its connections and its health. */
-export class Upstream {
+export class Upstream implements Line {
   readonly label: string
+  readonly endpoint: Endpoint
   readonly health: Health
-  readonly #endpoint: Endpoint
   readonly #udp: UdpPool
   readonly #tcp: TcpPool
+  /** Of an endpoint over TLS that may be asked without. */
+  readonly #plain: { readonly udp: UdpPool; readonly tcp: TcpPool } | undefined
   readonly #world: UpstreamWorld
   readonly #metrics: UpstreamMetrics
+  #noTcpUntilMs = -Infinity
+  #noTlsUntilMs = -Infinity
+  #closed = false
+  #outstanding = 0
+  #latencyMs = 0
+  #answeredMs = 0
 
   constructor(endpoint: Endpoint, settings: UpstreamSettings, world: UpstreamWorld, metrics: UpstreamMetricsOf) {
     this.label = endpointLabel(endpoint)
-    this.#endpoint = endpoint
+    this.endpoint = endpoint
     this.#world = world
     this.#metrics = metrics(this.label)
     this.#udp = new UdpPool(endpoint, settings.connections, world)
     this.#tcp = new TcpPool(endpoint, settings.connections, world)
+    if (endpoint.transport === 'tls' && settings.connections.tls?.verify === false) {
+      const plain: Endpoint = { address: endpoint.address, port: PLAIN_PORT, transport: 'dns' }
+      this.#plain = { udp: new UdpPool(plain, settings.connections, world), tcp: new TcpPool(plain, settings.connections, world) }
+    }
     this.health = new Health(settings.health, world.clock, {
       probe: (request, protocol) => this.exchange(request, protocol, settings.health.timeoutMs).then(() => undefined),
       failed: () => this.#metrics.healthFailed(),
     })
   }
 
+  /** Questions under way. */
+  get outstanding(): number {
+    return this.#outstanding
+  }
+
+  /** How long a further question will take, relative to other upstreams. */
+  cost(nowMs: number): number {
+    const latencyMs = this.#latencyMs * 0.5 ** ((nowMs - this.#answeredMs) / HALF_LIFE_MS)
+    return (this.#outstanding + 1) * Math.max(latencyMs, FAST_MS)
+  }
+
+  /** A question to be sent under a random id with `start`, whose outcome the caller hears, maybe before `start` returns; there is no time limit. */
+  call(request: Request, protocol: Protocol, caller: Caller): Call {
+    this.#outstanding++
+    return new Call(this, request, this.#network(protocol), caller)
+  }
+
   /**
-   * Asks, with a random id, and waits at most `timeoutMs`. The reply may be to another question when it came over TCP: see
-   * `answersQuestion`. Rejects with UpstreamError, or WireError when the request has no wire form.
+   * Asks and waits at most `timeoutMs`. Over TCP the reply may be to another question. Rejects with UpstreamError, or WireError when
+   * request or reply has no wire form.
    */
-  async exchange(request: Message, protocol: Protocol, timeoutMs: number): Promise<Message> {
-    const packet = encodeMessage(request)
-    const network = this.#endpoint.transport === 'tls' ? 'tcp-tls' : protocol
-    const pool = network === 'udp' ? this.#udp : this.#tcp
-    const startMs = this.#world.clock.nowMs()
-    for (let round = 0; ; round++) {
-      try {
-        const sent = pool.ask(request, packet, timeoutMs)
-        const reply = await sent.reply
-        this.#metrics.exchanged(network, sent.reused, reply.rcode, this.#world.clock.nowMs() - startMs)
-        return reply
-      } catch (error) {
-        if (round > 1 || !(error instanceof UpstreamError) || error.kind !== 'stale') throw error
-      }
-    }
+  exchange(message: Message, protocol: Protocol, timeoutMs: number): Promise<Message> {
+    return new Promise((resolve, reject) => {
+      const call = this.call(makeRequest(message), protocol, {
+        answered(reply) {
+          timer.cancel()
+          try {
+            resolve(decodeMessage(reply))
+          } catch (error) {
+            reject(error as WireError)
+          }
+        },
+        failed(error) {
+          timer.cancel()
+          reject(error)
+        },
+      })
+      const timer = this.#world.clock.after(timeoutMs, () => reject(call.timeOut()))
+      call.start()
+    })
   }
 
   close(): void {
+    this.#closed = true
     this.health.stop()
-    this.#udp.close()
-    this.#tcp.close()
+    for (const pool of [this.#udp, this.#tcp, this.#plain?.udp, this.#plain?.tcp]) pool?.close()
+  }
+
+  /** Hands the question to a socket. Throws UpstreamError. */
+  dispatch(exchange: Exchange, network: Network): void {
+    if (this.#closed) throw new UpstreamError('closed', `${this.label}: closed`)
+    const plain = network !== 'tcp-tls' ? this.#plain : undefined
+    if (network === 'udp') (plain?.udp ?? this.#udp).send(exchange)
+    else (plain?.tcp ?? this.#tcp).send(exchange)
+  }
+
+  /** A call is over, with a reply or without. */
+  settled(exchange: Exchange, network: Network, reply: Uint8Array | undefined): void {
+    this.#outstanding--
+    if (reply === undefined) return
+    const nowMs = this.#world.clock.nowMs()
+    const tookMs = nowMs - exchange.sentMs
+    this.#latencyMs += (tookMs - this.#latencyMs) / 8
+    this.#answeredMs = nowMs
+    this.health.answered()
+    this.#metrics.exchanged(network, exchange.reused, rcodeOf(reply), tookMs)
+  }
+
+  instead(network: Network, error: UpstreamError): Network | undefined {
+    if (network === 'tcp' && error.kind === 'refused') return 'udp'
+    const unencrypted = network === 'tcp-tls' && this.#plain !== undefined && (error.kind === 'refused' || error.kind === 'dial')
+    return unencrypted ? 'udp' : undefined
+  }
+
+  without(network: Network): void {
+    const untilMs = this.#world.clock.nowMs() + WITHOUT_MS
+    if (network === 'tcp') this.#noTcpUntilMs = untilMs
+    else this.#noTlsUntilMs = untilMs
+  }
+
+  nowMs(): number {
+    return this.#world.clock.nowMs()
+  }
+
+  #network(protocol: Protocol): Network {
+    const nowMs = this.#world.clock.nowMs()
+    if (this.endpoint.transport === 'tls' && nowMs >= this.#noTlsUntilMs) return 'tcp-tls'
+    return protocol === 'tcp' && nowMs < this.#noTcpUntilMs ? 'udp' : protocol
   }
 }

@@ -34,7 +34,12 @@ export function hasTypeName(type: number): boolean {
 
 /** Any letter case; `TYPE123` too. */
 export function parseType(text: string): number | undefined {
-  return codeOf(TYPE, text) ?? numbered(text, 'TYPE')
+  return parseTypeName(text) ?? numbered(text, 'TYPE')
+}
+
+/** A mnemonic in any letter case. */
+export function parseTypeName(text: string): number | undefined {
+  return codeOf(TYPE, text)
 }
 
 export function className(code: number): string {

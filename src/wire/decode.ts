@@ -1,10 +1,10 @@
 import { TYPE } from './codes.ts'
-import { optionIsSound } from './edns.ts'
+import { canonicalOption } from './edns.ts'
 import { Message, type Edns, type EdnsOption, type Question, type ResourceRecord } from './message.ts'
 import { nameToWire, readName, type Name } from './name.ts'
 import { join } from './rdata.ts'
 import { NAME_LAYOUTS, namesAt } from './rdata-names.ts'
-import { checkRdata } from './rdata-check.ts'
+import { canonicalRdata } from './rdata-check.ts'
 import { WireError } from './wire-error.ts'
 
 const HEADER_BYTES = 12
@@ -49,10 +49,15 @@ export function readHeader(packet: Uint8Array, message: Message): void {
 }
 
 function readRecords(reader: Reader, count: number, into: ResourceRecord[]): void {
-  for (let i = 0; i < count && !reader.atEnd; i++) into.push(reader.record())
+  for (let i = 0; i < count && !reader.atEnd; i++) {
+    const record = reader.record()
+    // An OPT that is out of place means nothing, but must be sound.
+    if (record.type === TYPE.OPT) readOpt(record, reader.at - record.rdata.length)
+    into.push(record)
+  }
 }
 
-/** The OPT is taken out of the section; further ones are dropped, as nobody can say what they mean (RFC 6891 6.1.1). */
+/** The OPT is taken out of the section; of several the last one counts, as in CoreDNS (RFC 6891 6.1.1 calls it malformed). */
 function readAdditionals(reader: Reader, count: number, message: Message): void {
   for (let i = 0; i < count && !reader.atEnd; i++) {
     const record = reader.record()
@@ -60,9 +65,8 @@ function readAdditionals(reader: Reader, count: number, message: Message): void 
       message.additionals.push(record)
       continue
     }
-    if (message.edns !== undefined) continue
     message.edns = readOpt(record, reader.at - record.rdata.length)
-    message.rcode |= (record.ttl >>> 24) << 4
+    message.rcode = (message.rcode & 0xf) | ((record.ttl >>> 24) << 4)
   }
 }
 
@@ -75,8 +79,8 @@ function readOpt(record: ResourceRecord, offset: number): Edns {
     const code = word(rdata, at)
     const end = at + 4 + word(rdata, at + 2)
     if (end > rdata.length) throw new WireError('bad-opt', offset + at, 'an EDNS option longer than its record')
-    const data = rdata.subarray(at + 4, end)
-    if (!optionIsSound(code, data)) throw new WireError('bad-opt', offset + at, `EDNS option ${code} is malformed`)
+    const data = canonicalOption(code, rdata.subarray(at + 4, end))
+    if (data === undefined) throw new WireError('bad-opt', offset + at, `EDNS option ${code} is malformed`)
     options.push({ code, data })
     at = end
   }
@@ -121,24 +125,18 @@ class Reader {
     const layout = NAME_LAYOUTS.get(type)
     const start = this.at
     if (layout === undefined || start === end) {
-      const rdata = this.#packet.slice(start, end)
-      checkRdata(type, rdata, start)
-      return rdata
+      return canonicalRdata(type, this.#packet.slice(start, end), start)
     }
-    const first = namesAt(type, layout, this.#packet, start, end)
-    if (first >= end) throw new WireError('bad-rdata', start, 'rdata that ends before its name')
-    const parts = [this.#packet.subarray(start, first)]
-    let at = first
-    for (let i = 0; i < layout.names; i++) {
+    let at = Math.min(namesAt(type, layout, this.#packet, start, end), end)
+    const parts = [this.#packet.subarray(start, at)]
+    for (let i = 0; i < layout.names && at < end; i++) {
       const { name, next } = readName(this.#packet, at)
       parts.push(nameToWire(name))
       at = next
     }
     if (at > end) throw new WireError('bad-rdata', start, 'a name that runs past its rdata')
     parts.push(this.#packet.subarray(at, end))
-    const rdata = join(parts)
-    checkRdata(type, rdata, start)
-    return rdata
+    return canonicalRdata(type, join(parts), start)
   }
 
   #name(): Name {

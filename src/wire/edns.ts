@@ -1,9 +1,11 @@
 import { formatIp, parseIp } from '../base/ip.ts'
 import type { EdnsOption } from './message.ts'
+import { nameToWire, readName } from './name.ts'
+import { WireError } from './wire-error.ts'
 
 /** EDNS option codes (IANA). */
 export const EDNS = {
-  LLQ: 1, NSID: 3, DAU: 5, DHU: 6, N3U: 7, SUBNET: 8, EXPIRE: 9, COOKIE: 10, TCP_KEEPALIVE: 11, PADDING: 12, EDE: 15, ESU: 4,
+  LLQ: 1, UPDATE_LEASE: 2, NSID: 3, DAU: 5, DHU: 6, N3U: 7, SUBNET: 8, EXPIRE: 9, COOKIE: 10, TCP_KEEPALIVE: 11, PADDING: 12, EDE: 15, ESU: 4, REPORTING: 18, ZONE_VERSION: 19,
 } as const
 
 /** Extended DNS Errors (RFC 8914 4). */
@@ -51,14 +53,54 @@ export function readSubnet(option: EdnsOption): { address: string; bits: number 
   return { address: formatIp(address), bits: data[2]! }
 }
 
-/** False for option data that miekg/dns refuses, and CoreDNS with it as a malformed message. */
-export function optionIsSound(code: number, data: Uint8Array): boolean {
-  if (code === EDNS.SUBNET) return subnetIsSound(data)
-  if (code === EDNS.TCP_KEEPALIVE) return data.length === 0 || data.length === 2
-  if (code === EDNS.EXPIRE) return data.length === 0 || data.length >= 4
-  if (code === EDNS.EDE) return data.length >= 2
-  if (code === EDNS.LLQ) return data.length >= 18
-  return true
+type Canonical = (data: Uint8Array) => Uint8Array | undefined
+
+/** What options with fields of their own become when they are read and written again; other options are their octets. */
+const CANONICAL: ReadonlyMap<number, Canonical> = new Map<number, Canonical>([
+  [EDNS.LLQ, (data) => (data.length < 18 ? undefined : cut(data, 18))],
+  [EDNS.UPDATE_LEASE, (data) => (data.length !== 4 && data.length !== 8 ? undefined : cut(data, data.subarray(4).some((octet) => octet !== 0) ? 8 : 4))],
+  [EDNS.SUBNET, canonicalSubnet],
+  [EDNS.EXPIRE, (data) => (data.length === 0 ? data : data.length < 4 ? undefined : cut(data, 4))],
+  [EDNS.TCP_KEEPALIVE, (data) => (data.length === 0 ? data : data.length !== 2 ? undefined : data[0] === 0 && data[1] === 0 ? cut(data, 0) : data)],
+  [EDNS.EDE, (data) => (data.length < 2 ? undefined : data)],
+  [EDNS.REPORTING, (data) => agentDomain(data)],
+  [EDNS.ZONE_VERSION, (data) => (data.length < 2 ? undefined : data)],
+])
+
+/**
+ * The data of an option as CoreDNS passes it on: the same object when nothing changes, undefined for what it refuses as a malformed
+ * message.
+ */
+export function canonicalOption(code: number, data: Uint8Array): Uint8Array | undefined {
+  const canonical = CANONICAL.get(code)
+  return canonical === undefined ? data : canonical(data)
+}
+
+/** The address has as many octets as its prefix needs, and no bits behind it (RFC 7871 6). */
+function canonicalSubnet(data: Uint8Array): Uint8Array | undefined {
+  if (!subnetIsSound(data)) return undefined
+  const bits = data[2]!
+  const length = 4 + Math.ceil(bits / 8)
+  const mask = bits % 8 === 0 ? 0xff : (0xff << (8 - (bits % 8))) & 0xff
+  if (data.length === length && (bits === 0 || (data[length - 1]! & mask) === data[length - 1])) return data
+  const out = new Uint8Array(length)
+  out.set(data.subarray(0, length))
+  if (bits > 0) out[length - 1]! &= mask
+  return out
+}
+
+function agentDomain(data: Uint8Array): Uint8Array | undefined {
+  try {
+    const { name, next } = readName(data, 0)
+    return next === data.length ? data : nameToWire(name)
+  } catch (error) {
+    if (error instanceof WireError) return undefined
+    throw error
+  }
+}
+
+function cut(data: Uint8Array, length: number): Uint8Array {
+  return data.length === length ? data : data.subarray(0, length)
 }
 
 function subnetIsSound(data: Uint8Array): boolean {

@@ -20,7 +20,7 @@ export const NAME_LAYOUTS: ReadonlyMap<number, NameLayout> = new Map<number, Nam
   [TYPE.MX, one(2, true)], [TYPE.RP, two(0, false)], [TYPE.AFSDB, one(2, false)], [TYPE.RT, one(2, false)], [TYPE['NSAP-PTR'], one(0, false)],
   [TYPE.PX, two(2, false)], [TYPE.SRV, one(6, false)], [TYPE.KX, one(2, false)], [TYPE.DNAME, one(0, false)], [TYPE.TALINK, two(0, false)],
   [TYPE.RRSIG, one(18, false)], [TYPE.SIG, one(18, false)], [TYPE.NSEC, one(0, false)], [TYPE.LP, one(2, false)],
-  [TYPE.NAPTR, one(4, false)], [TYPE.SVCB, one(2, false)], [TYPE.HTTPS, one(2, false)],
+  [TYPE.TKEY, one(0, false)], [TYPE.TSIG, one(0, false)], [TYPE.NAPTR, one(4, false)], [TYPE.SVCB, one(2, false)], [TYPE.HTTPS, one(2, false)],
 ])
 
 /** Offset of the first name in rdata that stands at `at`..`end`. Past `end` when the rdata is too short. */

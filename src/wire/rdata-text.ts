@@ -5,7 +5,7 @@ import { join } from './rdata.ts'
 import { FIELDS, type FieldKind } from './rdata-fields.ts'
 import { formatParams, parseParams } from './svc-params.ts'
 import { formatOctets, octetsOf } from './octet-text.ts'
-import { checkRdata } from './rdata-check.ts'
+import { canonicalRdata } from './rdata-check.ts'
 import { WireError } from './wire-error.ts'
 
 /** Text that is no rdata of its type. */
@@ -30,7 +30,7 @@ export function parseRdata(type: number, tokens: readonly string[]): Uint8Array 
   const rdata = join(fields.map((kind) => PARSES[kind](cursor)))
   if (cursor.at < tokens.length) throw new RdataError(`${typeName(type)}: "${tokens[cursor.at]}" is one field too many`)
   try {
-    checkRdata(type, rdata, 0)
+    canonicalRdata(type, rdata, 0)
   } catch (error) {
     if (error instanceof WireError) throw new RdataError(`${typeName(type)}: ${error.message}`)
     throw error

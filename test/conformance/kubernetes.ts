@@ -70,13 +70,18 @@ export async function judgeKubernetesFile(file: string, command: string, openSto
 }
 
 async function judgeCase(each: Case, port: number, store: ObjectStore, slack: number): Promise<Outcome> {
-  const problems = each.steps === undefined ? await answerProblems(each.q!, each.expect!, port, slack) : await watchProblems(each, port, store, slack)
+  const problems = lacksAddresses(each) ? [] : each.steps === undefined ? await answerProblems(each.q!, each.expect!, port, slack) : await watchProblems(each, port, store, slack)
   return { id: each.id, verdict: problems.length === 0 ? 'agrees' : 'differs', steps: 1, problems }
 }
 
+/** A machine without an address of its own of a family gives other answers where the recording has one. */
+function lacksAddresses(each: Case): boolean {
+  const text = JSON.stringify(each)
+  const lacks = (mark: string) => ![...LOCAL].some((address) => address.includes(mark))
+  return (text.includes('LOCALIP6') && lacks(':')) || (/LOCALIP4|\{local4\}/.test(text) && lacks('.'))
+}
+
 async function answerProblems(question: Question, expected: Recorded, port: number, slack: number): Promise<string[]> {
-  // A machine without an IPv6 address of its own gives other answers where the recording has one.
-  if (JSON.stringify(expected).includes('LOCALIP6') && ![...LOCAL].some((address) => address.includes(':'))) return []
   const got = await ask(question, port)
   const part = difference(expected, got, slack)
   return part === undefined ? [] : [describe(part, question, expected, got)]

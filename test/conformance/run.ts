@@ -16,6 +16,7 @@ const stores: readonly (readonly [string, OpenStore])[] = values.apiserver === '
   : [['API server', (objects) => ApiStore.real(values.apiserver, objects)]]
 
 let status = 0
+let judged = 0
 const servers: Outcome[] = []
 const cases = [...serverGroups()].flatMap(([group, specs]) => specs.map((spec) => ({ group, spec }))).filter(({ group, spec }) => `${group}/${spec.name}`.includes(values.only))
 if (values.apiserver === '') {
@@ -28,9 +29,14 @@ for (const [name, open] of stores) {
   await inParallel(files, Number(values.jobs), async (file) => { outcomes.push(...await judgeKubernetesFile(file, values.server, open)) })
   report(`kubernetes from ${name}`, outcomes)
 }
+if (judged === 0) {
+  process.stderr.write(`no group, case or file has "${values.only}" in its name\n`)
+  status = 1
+}
 process.exit(status)
 
 function report(title: string, outcomes: readonly Outcome[]): void {
+  judged += outcomes.length
   if (outcomes.length === 0) return
   for (const { id, verdict, problems } of outcomes) for (const problem of verdict === 'differs' ? problems : []) process.stdout.write(`${id} ${problem}\n`)
   const count = (verdict: Outcome['verdict']) => outcomes.filter((outcome) => outcome.verdict === verdict).length

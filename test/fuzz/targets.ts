@@ -5,6 +5,10 @@
 import assert from 'node:assert/strict'
 import { assemble } from '../../src/cluster/source/assemble.ts'
 import { parseManifests } from '../../src/cluster/source/manifest-file.ts'
+import { decodeObject, ObjectError } from '../../src/cluster/decode.ts'
+import { ProtobufError } from '../../src/cluster/source/protobuf.ts'
+import { decodeList, decodeStatus, decodeWatchEvent } from '../../src/cluster/source/protobuf-objects.ts'
+import { encodeEvent, encodeList } from '../support/api-server/protobuf.ts'
 import { parseSelector } from '../../src/cluster/selector.ts'
 import { parseDuration } from '../../src/base/duration.ts'
 import { formatIp, parseIp, parsePrefix } from '../../src/base/ip.ts'
@@ -53,6 +57,13 @@ function packets(): Uint8Array[] {
   return [query, encodeMessage(message)]
 }
 
+function apiMessages(): Uint8Array[] {
+  const metadata = { name: 'cart', namespace: 'shop', resourceVersion: '7', labels: { 'kubernetes.io/service-name': 'cart' } }
+  const service = { kind: 'Service', metadata, spec: { clusterIP: '10.96.0.1', ports: [{ name: 'http', port: 80, protocol: 'TCP' }], selector: { app: 'cart' } } }
+  const slice = { kind: 'EndpointSlice', metadata, endpoints: [{ addresses: ['10.1.0.5'], conditions: { ready: true }, zone: 'a' }], ports: [{ port: 8080 }] }
+  return [encodeEvent('ADDED', service).subarray(4), encodeEvent('MODIFIED', slice).subarray(4), encodeList('EndpointSlice', { resourceVersion: '7', continue: 'x' }, [slice, slice]), encodeEvent('ERROR', { kind: 'Status', code: 410, message: 'gone' }).subarray(4)]
+}
+
 export const TARGETS: readonly Target[] = [
   {
     name: 'message', seeds: packets(),
@@ -75,6 +86,18 @@ export const TARGETS: readonly Target[] = [
       for (const byte of bytes) pieces.push(Uint8Array.of(byte))
       for (let frame = whole.next(); frame !== undefined; frame = whole.next()) assert.deepEqual(Buffer.from(pieces.next()!), Buffer.from(frame))
       assert.equal(pieces.next(), undefined)
+    },
+  },
+  {
+    name: 'API server in protobuf', seeds: apiMessages(),
+    run(bytes) {
+      const buffer = Buffer.from(bytes)
+      attempt(() => decodeStatus(buffer), ProtobufError)
+      for (const kind of ['Service', 'EndpointSlice', 'Namespace', 'Pod'] as const) {
+        const event = attempt(() => decodeWatchEvent(kind, buffer), ProtobufError)
+        if (event !== undefined) attempt(() => decodeObject(kind, event.object), ObjectError)
+        for (const item of (attempt(() => decodeList(kind, buffer), ProtobufError)?.items ?? []) as readonly unknown[]) attempt(() => decodeObject(kind, item), ObjectError)
+      }
     },
   },
   {

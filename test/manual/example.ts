@@ -123,7 +123,7 @@ async function checkHttp(server: TestServer, line: string): Promise<void> {
   const [, address, path, status, body] = /^GET ([^/]*)(\/\S*) → (\d+) (.*)$/.exec(line)!
   const handle = server.http.get(`${address} ${path}`)
   assert.ok(handle, `nothing serves ${address}${path}; there are ${[...server.http.keys()].join(', ')}`)
-  const reply = await handle({ path: path!, query: '', headers: {} })
+  const reply = await handle({ method: 'GET', path: path!, query: '', headers: {} })
   assert.equal(`${reply.status} ${reply.body}`, `${status} ${body}`, line)
 }
 

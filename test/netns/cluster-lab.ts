@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Host } from '../../hack/lab/host.ts'
 import { Resident } from '../../hack/lab/resident.ts'
+import { likeKubeProxy, type Flavour } from './kube-proxy.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export const ADDRESSES = {
   pod: '10.244.1.5', pod6: 'fd00:10:244:1::5', node: '10.244.1.1', cluster: '10.244.2.10', cluster6: 'fd00:10:244:2::10', outside: '10.244.2.20',
-  linkLocal: '169.254.20.10', vip: '10.96.0.10', vip6: 'fd00:10:96::a', upstreamVip: '10.96.0.11',
+  linkLocal: '169.254.20.10', linkLocal6: 'fd00:169:254::a', vip: '10.96.0.10', vip6: 'fd00:10:96::a', upstreamVip: '10.96.0.11',
 } as const
 
 const BIG = 120
@@ -29,10 +30,11 @@ export class ClusterLab {
     this.cluster = cluster
   }
 
-  static async open(): Promise<ClusterLab> {
+  /** `flavour`: how the rules like kube-proxy's are made. */
+  static async open(flavour: Flavour = 'nftables'): Promise<ClusterLab> {
     const lab = new ClusterLab(await Host.open('pod'), await Host.open('node'), await Host.open('cluster'))
     try {
-      await lab.#wire()
+      await lab.#wire(flavour)
       await lab.#startCluster()
     } catch (error) {
       await lab.close()
@@ -49,7 +51,7 @@ export class ClusterLab {
   async startAgent(extra: readonly string[] = [], ready = /rules in force/): Promise<Resident> {
     const id = ++this.#agents
     const child = this.node.spawn(process.execPath, [
-      here('../../cmd/hearth-node/main.ts'), '-localip', `${ADDRESSES.linkLocal},${ADDRESSES.vip},${ADDRESSES.vip6}`, '-basecorefile', here('../../hack/demo/node.Corefile.base'),
+      here('../../cmd/hearth-node/main.ts'), '-localip', [ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6].join(','), '-basecorefile', here('../../hack/demo/node.Corefile.base'),
       '-conf', join(this.#folder, `Corefile.${id}`), '-upstreamsvc', 'kube-dns-upstream', ...extra,
     ], { ...this.#environment(), KUBE_DNS_UPSTREAM_SERVICE_HOST: ADDRESSES.upstreamVip })
     const agent = await Resident.start('hearth-node', child, ready)
@@ -57,11 +59,11 @@ export class ClusterLab {
     return agent
   }
 
-  /** Runs a client on the pod with a resolv.conf like a pod's; gives what it printed. */
-  async getent(name: string): Promise<string> {
+  /** Runs a client on the pod with a resolv.conf like a pod's; gives what it printed. Fails when a name is not found. */
+  async getent(name: string, times = 1): Promise<string> {
     const resolvConf = join(this.#folder, 'resolv.conf')
     writeFileSync(resolvConf, `search shop.svc.cluster.local svc.cluster.local cluster.local\nnameserver ${ADDRESSES.vip}\noptions ndots:5\n`)
-    return this.pod.exec('unshare', ['--mount', 'sh', '-c', `mount --bind ${resolvConf} /etc/resolv.conf && getent ahostsv4 ${name}`])
+    return this.pod.exec('unshare', ['--mount', 'sh', '-c', `mount --bind ${resolvConf} /etc/resolv.conf && for i in $(seq ${times}); do getent ahostsv4 ${name} || exit 1; done`])
   }
 
   async close(): Promise<void> {
@@ -70,7 +72,7 @@ export class ClusterLab {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  async #wire(): Promise<void> {
+  async #wire(flavour: Flavour): Promise<void> {
     await this.node.configure([
       { do: 'up', link: 'lo' },
       { do: 'veth', link: 'to-pod', peer: 'eth0', pid: this.pod.pid },
@@ -84,7 +86,9 @@ export class ClusterLab {
       { do: 'route', via: ADDRESSES.cluster },
       { do: 'route', via: ADDRESSES.cluster6 },
       { do: 'forward' },
-      { do: 'dnat', services: [{ vip: ADDRESSES.vip, endpoint: ADDRESSES.cluster }, { vip: ADDRESSES.upstreamVip, endpoint: ADDRESSES.cluster }, { vip: ADDRESSES.vip6, endpoint: ADDRESSES.cluster6 }] },
+    ])
+    await likeKubeProxy(this.node, flavour, [
+      { vip: ADDRESSES.vip, endpoint: ADDRESSES.cluster }, { vip: ADDRESSES.upstreamVip, endpoint: ADDRESSES.cluster }, { vip: ADDRESSES.vip6, endpoint: ADDRESSES.cluster6 },
     ])
     await this.pod.configure([
       { do: 'up', link: 'lo' }, { do: 'up', link: 'eth0' },
@@ -95,6 +99,8 @@ export class ClusterLab {
       { do: 'up', link: 'lo' }, { do: 'up', link: 'eth0' },
       { do: 'address', link: 'eth0', address: `${ADDRESSES.cluster}/24` }, { do: 'address', link: 'eth0', address: `${ADDRESSES.outside}/24` }, { do: 'address', link: 'eth0', address: `${ADDRESSES.cluster6}/64` },
       { do: 'route', via: '10.244.2.1' }, { do: 'route', via: 'fd00:10:244:2::1' },
+      // The resolver's node has an agent too: what arrives there from one of these addresses would be answered to itself.
+      ...[ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6].map((address) => ({ do: 'address', link: 'lo', address } as const)),
     ])
   }
 
@@ -102,6 +108,11 @@ export class ClusterLab {
     const endpoints = Array.from({ length: BIG }, (_, i) => ({ addresses: [`10.250.0.${i + 1}`], conditions: { ready: true } }))
     writeFileSync(join(this.#folder, 'big.json'), JSON.stringify({
       apiVersion: 'v1', kind: 'List', items: [
+        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system' } },
+        { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kube-dns-upstream', namespace: 'kube-system' }, spec: { clusterIP: ADDRESSES.upstreamVip, ports: [{ name: 'dns', port: 53, protocol: 'UDP' }] } },
+        { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kube-dns-upstream-endpoints', namespace: 'kube-system' }, spec: { clusterIP: 'None', ports: [{ name: 'dns', port: 53, protocol: 'UDP' }] } },
+        ...[{ addressType: 'IPv4', address: ADDRESSES.cluster }, { addressType: 'IPv6', address: ADDRESSES.cluster6 }].map(({ addressType, address }) => (
+          { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: `dns-${addressType}`, namespace: 'kube-system', labels: { 'kubernetes.io/service-name': 'kube-dns-upstream-endpoints' } }, addressType, ports: [{ name: 'dns', port: 53, protocol: 'UDP' }], endpoints: [{ addresses: [address], conditions: { ready: true } }] })),
         { apiVersion: 'v1', kind: 'Service', metadata: { name: 'big', namespace: 'data' }, spec: { clusterIP: 'None', ports: [{ name: 'http', port: 80 }] } },
         { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'big-1', namespace: 'data', labels: { 'kubernetes.io/service-name': 'big' } }, addressType: 'IPv4', ports: [{ name: 'http', port: 80, protocol: 'TCP' }], endpoints },
       ],

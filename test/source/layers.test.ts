@@ -16,15 +16,16 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   core: ['base', 'wire', 'corefile'],
   upstream: ['base', 'wire', 'core'],
   cluster: ['base', 'core'],
-  admin: ['base', 'core'],
+  admin: ['base', 'wire', 'core'],
   plugins: ['base', 'wire', 'corefile', 'core', 'upstream', 'cluster'],
   server: ['base', 'native', 'wire', 'corefile', 'core', 'upstream', 'admin'],
-  node: ['base', 'native', 'core', 'netlink', 'server'],
+  node: ['base', 'native', 'wire', 'core', 'netlink', 'server'],
+  client: ['base', 'wire'],
   check: ['base', 'wire', 'corefile', 'core', 'plugins', 'admin', 'server'],
 }
 
 /** Folders that touch the machine; the rest takes time, chance and the process from its callers. */
-const EDGE = new Set(['server', 'admin', 'node', 'netlink', 'native'])
+const EDGE = new Set(['client', 'server', 'admin', 'node', 'netlink', 'native'])
 /** The real clock is the one place that may, and credentials come from the pod's environment. */
 const AT_THE_EDGE_TOO = new Set(['src/base/clock.ts', 'src/base/fake-clock.ts', 'src/cluster/source/kubeconfig.ts'])
 /** Without `node:` modules: these run anywhere. */

@@ -38,18 +38,18 @@ export class DnsListener {
     this.#stream = tls === undefined ? createTcpServer(accept) : createTlsServer(tls, accept)
   }
 
-  static async open(port: number, take: (received: Received) => void, tls?: TlsOptions): Promise<DnsListener> {
+  static async open(port: number, take: (received: Received) => void, tls?: TlsOptions, tcp = true): Promise<DnsListener> {
     const listener = new DnsListener(take, tls)
     await new Promise<void>((resolve) => { listener.#udp.bind(port, '127.0.0.1', resolve) })
     await new Promise<void>((resolve) => { listener.#spoofer.bind(0, '127.0.0.1', resolve) })
-    await new Promise<void>((resolve) => { listener.#stream.listen(port, '127.0.0.1', resolve) })
+    if (tcp) await new Promise<void>((resolve) => { listener.#stream.listen(port, '127.0.0.1', resolve) })
     return listener
   }
 
   close(): void {
     this.#udp.close()
     this.#spoofer.close()
-    this.#stream.close()
+    if (this.#stream.listening) this.#stream.close()
     for (const connection of this.#connections) connection.destroy()
   }
 

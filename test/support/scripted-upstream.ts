@@ -26,7 +26,7 @@ export class ScriptedUpstream {
     this.#listener = listener
   }
 
-  static async open(script: (asked: Asked) => void, options: { readonly tls?: TlsOptions } = {}): Promise<ScriptedUpstream> {
+  static async open(script: (asked: Asked) => void, options: { readonly tls?: TlsOptions; readonly tcp?: boolean } = {}): Promise<ScriptedUpstream> {
     const port = await freePort()
     const listener = await DnsListener.open(port, (received) => {
       const query = decodeMessage(received.packet)
@@ -37,7 +37,7 @@ export class ScriptedUpstream {
       }
       upstream.asked.push(asked)
       script(asked)
-    }, options.tls)
+    }, options.tls, options.tcp)
     const upstream = new ScriptedUpstream(port, listener)
     return upstream
   }

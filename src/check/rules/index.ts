@@ -5,6 +5,7 @@ import { denialTtl } from './denial-ttl.ts'
 import { forceTcpRefused } from './force-tcp-refused.ts'
 import { forwardLoop } from './forward-loop.ts'
 import { interfaceUnknown } from './interface-unknown.ts'
+import { logWords } from './log-words.ts'
 import { missingHealth } from './missing-health.ts'
 import { missingLoop } from './missing-loop.ts'
 import { missingReady } from './missing-ready.ts'
@@ -21,6 +22,7 @@ export const RULES: readonly Rule[] = [
   forceTcpRefused,
   forwardLoop,
   interfaceUnknown,
+  logWords,
   missingHealth,
   missingLoop,
   missingReady,

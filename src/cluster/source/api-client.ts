@@ -2,6 +2,8 @@ import { Agent as HttpAgent, request as requestHttp, type IncomingMessage } from
 import { Agent as HttpsAgent, request as requestHttps, type RequestOptions } from 'node:https'
 import type { Clock } from '../../base/clock.ts'
 import { BUCKETS, type Counter, type Family, type Histogram } from '../../core/metrics.ts'
+import { ACCEPT } from './events.ts'
+import { decodeStatus } from './protobuf-objects.ts'
 import type { Connection } from './kubeconfig.ts'
 import type { SourceWorld } from './source.ts'
 
@@ -69,7 +71,7 @@ export class ApiClient {
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'https:' ? requestHttps : requestHttp
       const { agent: _theirs, ...rest } = options
-      const request = send(url, { ...rest, agent: this.#agent, signal, headers: { ...options.headers, accept: 'application/json', 'user-agent': 'hearth-cluster' } }, (reply) => {
+      const request = send(url, { ...rest, agent: this.#agent, signal, headers: { ...options.headers, accept: ACCEPT, 'user-agent': 'hearth-cluster' } }, (reply) => {
         timer.cancel()
         // Only what the reflector needs to see: an end that is no end of the body.
         reply.on('error', () => {})
@@ -87,16 +89,21 @@ export class ApiClient {
 
 /** The API's own words where the body holds a Status. */
 async function errorOf(reply: IncomingMessage): Promise<ApiError> {
-  let text = ''
+  const chunks: Uint8Array[] = []
+  let size = 0
   for await (const chunk of reply) {
-    text += String(chunk)
-    if (text.length > ERROR_LIMIT_BYTES) break
+    chunks.push(chunk as Uint8Array)
+    size += (chunk as Uint8Array).length
+    if (size > ERROR_LIMIT_BYTES) break
   }
   const retryAfter = Number(reply.headers['retry-after'])
-  return new ApiError(reply.statusCode ?? 0, `HTTP ${reply.statusCode}: ${messageOf(text)}`, Number.isFinite(retryAfter) ? retryAfter : undefined)
+  return new ApiError(reply.statusCode ?? 0, `HTTP ${reply.statusCode}: ${messageOf(Buffer.concat(chunks))}`, Number.isFinite(retryAfter) ? retryAfter : undefined)
 }
 
-function messageOf(text: string): string {
+function messageOf(body: Buffer): string {
+  const status = decodeStatus(body)
+  if (status?.message !== undefined) return status.message
+  const text = body.toString()
   try {
     const { message } = JSON.parse(text) as { message?: unknown }
     if (typeof message === 'string') return message

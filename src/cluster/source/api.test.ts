@@ -71,9 +71,9 @@ describe('objects from an API server', () => {
     assert.match(ofServices()[0]!, /sendInitialEvents=true/)
   })
 
-  test('pages of 500 from a server without streaming lists', async () => {
+  for (const protobuf of [true, false]) test(`pages of 500 from a server without streaming lists, in ${protobuf ? 'protobuf' : 'JSON'}`, async () => {
     await server.close()
-    server = await ApiServerStandIn.open({ streamingLists: false })
+    server = await ApiServerStandIn.open({ streamingLists: false, protobuf })
     for (let i = 0; i < 1200; i++) server.apply(service(`s${i}`, `10.97.${i >> 8}.${i & 255}`))
     await start()
     await synced()
@@ -83,7 +83,9 @@ describe('objects from an API server', () => {
     await until(() => has('late'))
   })
 
-  test('lines cut anywhere are put together', async () => {
+  for (const protobuf of [true, false]) test(`events cut anywhere are put together, in ${protobuf ? 'protobuf' : 'JSON'}`, async () => {
+    await server.close()
+    server = await ApiServerStandIn.open({ protobuf })
     server.slow = true
     server.apply(service('größe', '10.96.0.1', { note: 'ä€😀' }))
     server.apply(service('cart'))
@@ -175,7 +177,9 @@ describe('objects from an API server', () => {
     await start({ kinds: ['Service'] }, { clock })
     const waits: number[] = []
     for (let tries = 1; tries <= 6; tries++) {
-      await until(() => ofServices().length === tries && clock.pending === 1)
+      const failed = new RegExp(`rest_client_requests_total\\{code="500",.*\\} ${tries}$`, 'm')
+      // A timer that waits is the back-off only when the failure has been counted.
+      await until(async () => failed.test(await metrics.expose()) && clock.pending === 1)
       const from = clock.nowMs()
       while (clock.pending === 1 && clock.nowMs() - from < 60_000) clock.advance(100)
       waits.push(clock.nowMs() - from)

@@ -1,4 +1,5 @@
 import type { Log } from '../../base/log.ts'
+import { Slices } from '../../base/slices.ts'
 import type { ClusterIndex } from '../index.ts'
 import type { Kind } from '../objects.ts'
 import { ApiClient } from './api-client.ts'
@@ -14,6 +15,9 @@ export const RESOURCES: Readonly<Record<Kind, { readonly path: string; readonly 
   EndpointSlice: { path: '/apis/discovery.k8s.io/v1/endpointslices', group: 'discovery.k8s.io', plural: 'endpointslices' },
   Pod: { path: '/api/v1/pods', group: '', plural: 'pods', fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown' },
 }
+
+/** Work on events without a break; queries wait no longer than this, and what one event takes. */
+const PIECE_MS = 4
 
 /** The objects of a cluster, from its API server: one list and watch a kind. */
 export class ApiSource implements Source {
@@ -40,9 +44,10 @@ export class ApiSource implements Source {
     const client = new ApiClient(await connectionOf(this.#choice), this.#world)
     this.#client = client
     this.#log.info(`watching ${this.#wanted.kinds.map((kind) => RESOURCES[kind].plural).join(', ')} at ${client.server}`)
+    const slices = new Slices(this.#world.clock, PIECE_MS)
     this.#reflectors = this.#wanted.kinds.map((kind) => {
       const selector = kind === 'Namespace' ? this.#wanted.namespaceLabels : this.#wanted.labels
-      return new Reflector({ kind, ...RESOURCES[kind], labelSelector: selector?.text }, client, index, this.#world)
+      return new Reflector({ kind, ...RESOURCES[kind], labelSelector: selector?.text }, client, index, this.#world, slices)
     })
     for (const reflector of this.#reflectors) reflector.start()
   }

@@ -1,7 +1,9 @@
-import { decodeObject, labelsOf, ObjectError } from '../decode.ts'
+import { parseIp } from '../../base/ip.ts'
+import { decodeObject, labelsOf, nameOf, namespaceOf, ObjectError } from '../decode.ts'
 import type { ClusterObject, EndpointSlice, Kind } from '../objects.ts'
-import { endpointsFromPods, ownsPods, readPod, selectorOf, type PodState } from './endpoints.ts'
+import { endpointsFromPods, ownsPods, readPod, selectorOf, WORKLOADS, type PodState } from './endpoints.ts'
 import type { ManifestObject } from './manifest-file.ts'
+import { mirroredSlices } from './mirror.ts'
 import type { Wanted } from './source.ts'
 
 const KINDS: readonly string[] = ['Service', 'EndpointSlice', 'Namespace', 'Pod'] satisfies Kind[]
@@ -11,8 +13,9 @@ const BUILT_IN = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 const ENDED = new Set(['Succeeded', 'Failed', 'Unknown'])
 
 /**
- * What a cluster with these manifests would show to DNS: the objects themselves, the namespaces that they live in, and endpoints
- * made from Pods for Services that select them and have no EndpointSlice of their own. Remarks go to `say`, errors too.
+ * What a cluster with these manifests would show to DNS: the objects themselves, the namespaces that they live in, and, for Services
+ * that have no EndpointSlice of their own, those that controllers would make: from the Pods that they select, or from Endpoints of the
+ * same name. Remarks go to `say`, errors too.
  */
 export function assemble(manifests: readonly ManifestObject[], wanted: Wanted, say: (text: string) => void): ClusterObject[] {
   const objects: ClusterObject[] = []
@@ -23,6 +26,7 @@ export function assemble(manifests: readonly ManifestObject[], wanted: Wanted, s
     if (!KINDS.includes(manifest.kind)) continue
     attempt(manifest, say, () => {
       const object = decodeObject(manifest.kind as Kind, manifest.json)
+      checkAddresses(object, manifest.json)
       if (object.kind === 'EndpointSlice') slicesOf.add(`${object.namespace}/${object.service}`)
       if (isSelected(object, manifest, wanted)) objects.push(object)
     })
@@ -51,22 +55,44 @@ function deriveSlices(
   manifests: readonly ManifestObject[], slicesOf: ReadonlySet<string>, pods: readonly PodState[], wanted: Wanted, say: (text: string) => void,
 ): EndpointSlice[] {
   const slices: EndpointSlice[] = []
-  for (const service of manifests.filter((manifest) => manifest.kind === 'Service')) {
+  const byKind = Map.groupBy(manifests, (manifest) => manifest.kind)
+  const podsIn = Map.groupBy(pods, (pod) => pod.namespace)
+  const workloads = WORKLOADS.flatMap((kind) => byKind.get(kind) ?? [])
+  for (const service of byKind.get('Service') ?? []) {
     attempt(service, say, () => {
       const selector = selectorOf(service.json)
       const { namespace = 'default', name } = service.json.metadata as { namespace?: string; name: string }
-      if (selector === undefined || slicesOf.has(`${namespace}/${name}`) || !(wanted.labels?.matches(labelsOf(service.json)) ?? true)) return
-      const found = endpointsFromPods(service.json, selector, pods)
+      if (slicesOf.has(`${namespace}/${name}`)) return
+      if (selector === undefined) return void slices.push(...mirror(byKind.get('Endpoints') ?? [], namespace, name, wanted, say))
+      if (!(wanted.labels?.matches(labelsOf(service.json)) ?? true)) return
+      const found = endpointsFromPods(service.json, selector, podsIn.get(namespace) ?? [])
       slices.push(...found)
-      if (found.length === 0) remark(service, namespace, name, selector, manifests, say)
+      if (found.length === 0) remark(service, namespace, name, selector, workloads, say)
     })
   }
   return slices
 }
 
+function mirror(all: readonly ManifestObject[], namespace: string, name: string, wanted: Wanted, say: (text: string) => void): EndpointSlice[] {
+  const slices: EndpointSlice[] = []
+  for (const endpoints of all) {
+    if (nameOf(endpoints.json) !== name || namespaceOf(endpoints.json) !== namespace) continue
+    attempt(endpoints, say, () => { if (wanted.labels?.matches(labelsOf(endpoints.json)) ?? true) slices.push(...mirroredSlices(endpoints.json)) })
+  }
+  return slices
+}
+
+/** What an API server would not take: it would be served as a name. */
+function checkAddresses(object: ClusterObject, json: Readonly<Record<string, unknown>>): void {
+  const texts = object.kind === 'Service' ? object.clusterIps.filter((text) => text !== '' && text !== 'None')
+    : object.kind === 'EndpointSlice' && json.addressType !== 'FQDN' ? object.addresses.map((address) => address.text) : []
+  const wrong = texts.find((text) => parseIp(text) === undefined)
+  if (wrong !== undefined) throw new ObjectError(`${object.kind === 'Service' ? 'spec.clusterIP' : 'endpoints'}: ${JSON.stringify(wrong)} is no IP address`)
+}
+
 /** Says when a workload would have the pods that are missing. */
-function remark(service: ManifestObject, namespace: string, name: string, selector: Readonly<Record<string, string>>, manifests: readonly ManifestObject[], say: (text: string) => void): void {
-  for (const owner of manifests) {
+function remark(service: ManifestObject, namespace: string, name: string, selector: Readonly<Record<string, string>>, workloads: readonly ManifestObject[], say: (text: string) => void): void {
+  for (const owner of workloads) {
     let owns = false
     attempt(owner, say, () => { owns = ownsPods(owner, namespace, selector) })
     if (!owns) continue

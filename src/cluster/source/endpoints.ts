@@ -1,4 +1,4 @@
-import { labelsOf, list, mapping, nameOf, namespaceOf, optional, textOr } from '../decode.ts'
+import { labelsOf, list, mapping, nameOf, namespaceOf, NO_PORTS, optional, textOr } from '../decode.ts'
 import type { EndpointAddress, EndpointSlice, ServicePort } from '../objects.ts'
 import type { ManifestObject } from './manifest-file.ts'
 
@@ -13,7 +13,6 @@ export interface PodState {
   readonly ended: boolean
   readonly hostname: string
   readonly subdomain: string
-  readonly nodeName: string
   /** Container ports by name and protocol: `http/TCP`. */
   readonly ports: ReadonlyMap<string, number>
 }
@@ -39,7 +38,6 @@ export function readPod(json: Json): PodState {
     ended: status.phase === 'Succeeded' || status.phase === 'Failed',
     hostname: textOr(spec.hostname, '', 'spec.hostname'),
     subdomain: textOr(spec.subdomain, '', 'spec.subdomain'),
-    nodeName: textOr(spec.nodeName, '', 'spec.nodeName'),
     ports: containerPorts(spec),
   }
 }
@@ -52,10 +50,13 @@ export function selectorOf(service: Json): Readonly<Record<string, string>> | un
   return selector as Readonly<Record<string, string>>
 }
 
+/** Kinds whose controllers make pods from a template. */
+export const WORKLOADS: readonly string[] = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet']
+
 /** True for a workload whose pods the selector would find. Throws ObjectError. */
-export function ownsPods(manifest: ManifestObject, namespace: string, selector: Readonly<Record<string, string>>): boolean {
-  if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(manifest.kind) || namespaceOf(manifest.json) !== namespace) return false
-  const template = optional(optional(manifest.json, 'spec') ?? {}, 'template')
+export function ownsPods(workload: ManifestObject, namespace: string, selector: Readonly<Record<string, string>>): boolean {
+  if (namespaceOf(workload.json) !== namespace) return false
+  const template = optional(optional(workload.json, 'spec') ?? {}, 'template')
   return template?.metadata !== undefined && matches(labelsOf(template), selector)
 }
 
@@ -72,7 +73,7 @@ export function endpointsFromPods(service: Json, selector: Readonly<Record<strin
     for (const ip of pod.ips.filter((address) => familyWanted(spec, address))) {
       const key = `${ip.includes(':') ? 'ipv6' : 'ipv4'} ${JSON.stringify(ports)}`
       const group = groups.get(key) ?? { ports, addresses: [] }
-      group.addresses.push({ text: ip, hostname: pod.subdomain === name ? pod.hostname : '', targetName: pod.name.length > 63 ? '' : pod.name, nodeName: pod.nodeName, zone: '' })
+      group.addresses.push({ text: ip, hostname: pod.subdomain === name ? pod.hostname : '', targetName: pod.name.length > 63 ? '' : pod.name, zone: '' })
       groups.set(key, group)
     }
   }
@@ -81,16 +82,15 @@ export function endpointsFromPods(service: Json, selector: Readonly<Record<strin
   }))
 }
 
-/** A named target port is looked up in the pod's containers; pods that lack it do not serve that port. */
+/** A named target port is looked up in the pod's containers; pods that lack it do not serve that port, but have their address. */
 function portsOf(spec: Json, pod: PodState): readonly ServicePort[] {
-  const declared = mappings(spec, 'ports', 'spec')
-  if (declared.length === 0) return [{ name: '', protocol: '', port: -1 }]
-  return declared.flatMap((port) => {
+  const ports = mappings(spec, 'ports', 'spec').flatMap((port) => {
     const protocol = String(port.protocol ?? 'TCP')
     const target = port.targetPort ?? port.port
     const number = typeof target === 'number' ? target : pod.ports.get(`${String(target)}/${protocol}`)
     return number === undefined ? [] : [{ name: String(port.name ?? ''), protocol, port: number }]
   })
+  return ports.length > 0 ? ports : NO_PORTS
 }
 
 function familyWanted(spec: Json, ip: string): boolean {
@@ -103,7 +103,9 @@ function familyWanted(spec: Json, ip: string): boolean {
 
 function containerPorts(spec: Json): ReadonlyMap<string, number> {
   const ports = new Map<string, number>()
-  for (const container of [...mappings(spec, 'containers', 'spec'), ...mappings(spec, 'initContainers', 'spec')]) {
+  // Of the containers that come first only sidecars stay.
+  const sidecars = mappings(spec, 'initContainers', 'spec').filter((container) => container.restartPolicy === 'Always')
+  for (const container of [...mappings(spec, 'containers', 'spec'), ...sidecars]) {
     for (const port of mappings(container, 'ports', 'spec.containers')) {
       if (typeof port.name === 'string' && typeof port.containerPort === 'number') ports.set(`${port.name}/${String(port.protocol ?? 'TCP')}`, port.containerPort)
     }

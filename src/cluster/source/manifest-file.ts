@@ -9,19 +9,32 @@ export interface ManifestObject {
   readonly place: string
 }
 
+/** API groups by the kinds that DNS reads, or reads of. Whatever else a folder holds is none of our business. */
+const GROUPS: Readonly<Record<string, string>> = {
+  Service: '', EndpointSlice: 'discovery.k8s.io', Endpoints: '', Namespace: '', Pod: '', Deployment: 'apps', StatefulSet: 'apps', DaemonSet: 'apps', ReplicaSet: 'apps',
+}
 /** Aliases that a document may expand to; YAML bombs need thousands. */
 const ALIAS_LIMIT = 1000
 
+export interface ManifestFile {
+  readonly objects: ManifestObject[]
+  readonly errors: string[]
+  /** Some of the file could not be read as YAML at all: what it wanted to say is not known. */
+  readonly torn: boolean
+}
+
 /** Splits YAML or JSON into objects, lists taken apart. What is no object is an error with its place, and the rest still counts. */
-export function parseManifests(text: string, file: string): { objects: ManifestObject[]; errors: string[] } {
+export function parseManifests(text: string, file: string): ManifestFile {
   const lines = new LineCounter()
   const objects: ManifestObject[] = []
   const errors: string[] = []
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
-  if ('empty' in documents) return { objects, errors }
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent', merge: true })
+  if ('empty' in documents) return { objects, errors, torn: false }
+  let torn = false
   for (const document of documents) {
     const [problem] = document.errors
     if (problem !== undefined) {
+      torn = true
       errors.push(`${file}:${lines.linePos(problem.pos[0]).line}: ${problem.message}; this document is left out`)
       continue
     }
@@ -33,7 +46,7 @@ export function parseManifests(text: string, file: string): { objects: ManifestO
       errors.push(`${file}:${lines.linePos(document.contents?.range[0] ?? document.range[0]).line}: ${error.message}; this document is left out`)
     }
   }
-  return { objects, errors }
+  return { objects, errors, torn }
 }
 
 function readDocument(document: Document.Parsed, file: string, lines: LineCounter, objects: ManifestObject[], errors: string[]): void {
@@ -42,7 +55,8 @@ function readDocument(document: Document.Parsed, file: string, lines: LineCounte
   for (const { node, json } of items(root, document.toJS({ maxAliasCount: ALIAS_LIMIT }))) {
     const place = `${file}:${lines.linePos(node?.range?.[0] ?? 0).line}`
     try {
-      objects.push({ ...readObject(json), place })
+      const object = readObject(json)
+      if (object !== undefined) objects.push({ ...object, place })
     } catch (error) {
       if (!(error instanceof ObjectError)) throw error
       errors.push(`${place}: ${error.message}; this object is left out`)
@@ -52,16 +66,24 @@ function readDocument(document: Document.Parsed, file: string, lines: LineCounte
 
 /** The object itself, or the items of a List. */
 function items(root: Node, json: unknown): { node: Node | undefined; json: unknown }[] {
-  const list = typeof json === 'object' && json !== null && String((json as { kind?: unknown }).kind).endsWith('List') ? (json as { items?: unknown }).items : undefined
-  if (!Array.isArray(list)) return [{ node: root, json }]
+  const { kind, items: list } = (typeof json === 'object' && json !== null ? json : {}) as { kind?: unknown; items?: unknown }
+  if (typeof kind !== 'string' || !kind.endsWith('List') || (!Array.isArray(list) && (list ?? null) !== null)) return [{ node: root, json }]
   const sequence = isMap(root) ? root.get('items', true) : undefined
-  return list.map((item: unknown, i) => ({ node: isSeq(sequence) ? sequence.items[i] as Node : root, json: item }))
+  return ((list ?? []) as unknown[]).map((item, i) => ({ node: isSeq(sequence) ? sequence.items[i] as Node : root, json: item }))
 }
 
-function readObject(value: unknown): { kind: string; json: Readonly<Record<string, unknown>> } {
+/** Undefined for what is not ours to read: kustomizations, custom resources, also those that are called Service. Throws ObjectError. */
+function readObject(value: unknown): Omit<ManifestObject, 'place'> | undefined {
   const json = mapping(value, 'object')
-  if (typeof json.kind !== 'string') throw new ObjectError('kind: a text is wanted; every manifest says apiVersion and kind')
+  const { kind, apiVersion = '' } = json
+  if (typeof kind !== 'string') throw new ObjectError('kind: a text is wanted; every manifest says apiVersion and kind')
+  if (!Object.hasOwn(GROUPS, kind) || !inGroup(apiVersion, GROUPS[kind]!)) return undefined
   nameOf(json)
   namespaceOf(json)
-  return { kind: json.kind, json }
+  return { kind, json }
+}
+
+/** Also true of a manifest that does not say its version. */
+function inGroup(apiVersion: unknown, group: string): boolean {
+  return apiVersion === '' || String(apiVersion).replace(/\/?[^/]*$/, '') === group
 }

@@ -1,14 +1,17 @@
 import { readdirSync, readFileSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { join } from 'node:path'
 import type { Timer } from '../../base/clock.ts'
+import { nameOf, namespaceOf } from '../decode.ts'
 import type { ClusterIndex } from '../index.ts'
 import type { ClusterObject, Kind } from '../objects.ts'
 import { parseManifests, type ManifestObject } from './manifest-file.ts'
 import { assemble } from './assemble.ts'
 import type { Source, SourceWorld, Wanted } from './source.ts'
 
-/** How often files are looked at where the system does not tell of changes. */
+/** How often files are looked at, should the system not tell of changes: network file systems do not. */
 const POLL_MS = 1000
+/** Looking may take this part of the time at most: folders of thousands of files are looked at less often. */
+const POLL_SHARE = 0.01
 /** Changes that come together are read together. */
 const SETTLE_MS = 30
 /** Deeper folders than this are not manifests. */
@@ -31,7 +34,8 @@ export class ManifestSource implements Source {
   #files = new Map<string, ReadFile>()
   #known = new Map<string, { object: ClusterObject; text: string }>()
   #watchers: FSWatcher[] = []
-  #timers: Timer[] = []
+  #polling: Timer | undefined
+  #tookMs = 0
   #settling: Timer | undefined
   #index: ClusterIndex | undefined
   synced = false
@@ -50,15 +54,22 @@ export class ManifestSource implements Source {
     this.#read()
     this.synced = true
     this.#watch()
-    this.#timers.push(this.#world.clock.every(POLL_MS, () => this.#read()))
+    this.#poll()
     return Promise.resolve()
   }
 
   async stop(): Promise<void> {
     for (const watcher of this.#watchers) watcher.close()
-    for (const timer of this.#timers) timer.cancel()
+    this.#polling?.cancel()
     this.#settling?.cancel()
     return Promise.resolve()
+  }
+
+  #poll(): void {
+    this.#polling = this.#world.clock.after(Math.max(POLL_MS, this.#tookMs / POLL_SHARE), () => {
+      this.#read()
+      this.#poll()
+    })
   }
 
   /** Asks the system to tell of changes; where it cannot, polling finds them. */
@@ -83,7 +94,8 @@ export class ManifestSource implements Source {
 
   /** Reads what changed, then brings the index to what the files say now. */
   #read(): void {
-    const files = new Map<string, ReadFile>()
+    const startMs = this.#world.clock.nowMs()
+    const files = this.#remembered()
     let changed = false
     for (const path of this.#listFiles()) {
       const before = this.#files.get(path)
@@ -91,9 +103,17 @@ export class ManifestSource implements Source {
       if (file !== undefined) files.set(path, file)
       changed ||= file !== before
     }
+    this.#tookMs = this.#world.clock.nowMs() - startMs
     if (!changed && files.size === this.#files.size) return
     this.#files = files
     this.#apply(assemble([...files.values()].flatMap((file) => file.objects), this.#wanted, (text) => this.#say(text)))
+  }
+
+  /** What was read below a path that has gone as a whole: an editor is at work, or a volume is not mounted just now. */
+  #remembered(): Map<string, ReadFile> {
+    const gone = this.#paths.filter((path) => statSync(path, { throwIfNoEntry: false }) === undefined)
+    for (const path of gone) this.#say(`${path} has gone; keeping what it said`)
+    return new Map([...this.#files].filter(([file]) => gone.some((path) => file === path || file.startsWith(`${path}/`))))
   }
 
   #readFile(path: string, before: ReadFile | undefined): ReadFile | undefined {
@@ -106,9 +126,9 @@ export class ManifestSource implements Source {
       return { version, objects: [] }
     }
     try {
-      const { objects, errors } = parseManifests(readFileSync(path, 'utf8'), path)
+      const { objects, errors, torn } = parseManifests(readFileSync(path, 'utf8'), path)
       for (const error of errors) this.#world.log.error(error)
-      return { version, objects }
+      return { version, objects: torn ? withEarlier(objects, before?.objects ?? []) : objects }
     } catch (error) {
       this.#world.log.error(`${path}: ${String(error)}; keeping what it said before`)
       return { version, objects: before?.objects ?? [] }
@@ -146,6 +166,13 @@ export class ManifestSource implements Source {
     this.#said.add(text)
     this.#world.log.info(text)
   }
+}
+
+/** Objects that a broken document may have taken along stay as they were, until the file can be read again. */
+function withEarlier(objects: readonly ManifestObject[], before: readonly ManifestObject[]): ManifestObject[] {
+  const name = ({ kind, json }: ManifestObject) => `${kind} ${namespaceOf(json)}/${nameOf(json)}`
+  const known = new Set(objects.map(name))
+  return [...objects, ...before.filter((object) => !known.has(name(object)))]
 }
 
 function identity(object: ClusterObject): string {

@@ -1,16 +1,15 @@
 import type { IncomingMessage } from 'node:http'
-import type { Timer } from '../../base/clock.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
 import { BUCKETS } from '../../core/metrics.ts'
 import { decodeObject, ObjectError } from '../decode.ts'
 import type { ClusterIndex } from '../index.ts'
 import { isHeadless, type ClusterObject, type Kind } from '../objects.ts'
+import type { Slices } from '../../base/slices.ts'
 import { ApiError, type ApiClient } from './api-client.ts'
-import { linesOf } from './lines.ts'
+import { eventsOf, readPage, type WatchEvent } from './events.ts'
 import type { SourceWorld } from './source.ts'
 
 const PAGE = 500
-/** 500 objects of 1 MiB; real ones have a few kilobytes. */
-const PAGE_LIMIT_BYTES = 512 * 1024 * 1024
 /** How long the server may keep a watch open: spread, so that watches do not all end at once. */
 const WATCH_SECONDS = [300, 600] as const
 /** A watch without a word for so long, bookmarks included, is taken for dead: the server sends a bookmark every minute. */
@@ -26,10 +25,8 @@ export interface Resource {
   readonly labelSelector: string | undefined
 }
 
-interface WatchEvent {
-  readonly type: string
-  readonly object: { readonly metadata?: { readonly name?: string; readonly namespace?: string; readonly resourceVersion?: string; readonly annotations?: Record<string, string> }; readonly code?: number; readonly message?: string }
-}
+/** Whether events complete a list or follow one. */
+type Phase = 'list' | 'watch'
 
 /** Ends a watch so that the next one begins with a list. */
 class Expired extends Error {}
@@ -40,6 +37,7 @@ export class Reflector {
   readonly #client: ApiClient
   readonly #index: ClusterIndex
   readonly #world: SourceWorld
+  readonly #slices: Slices
   readonly #abort = new AbortController()
   #version = ''
   #failures = 0
@@ -48,11 +46,12 @@ export class Reflector {
   #wait: Timer | undefined
   synced = false
 
-  constructor(resource: Resource, client: ApiClient, index: ClusterIndex, world: SourceWorld) {
+  constructor(resource: Resource, client: ApiClient, index: ClusterIndex, world: SourceWorld, slices: Slices) {
     this.#resource = resource
     this.#client = client
     this.#index = index
     this.#world = world
+    this.#slices = slices
   }
 
   start(): void {
@@ -93,81 +92,64 @@ export class Reflector {
   }
 
   async #list(): Promise<void> {
-    const objects: ClusterObject[] = []
+    this.#index.startList(this.#resource.kind)
     let next: string | undefined
     let version = ''
     do {
-      const page = await this.#page(next)
-      for (const item of page.items ?? []) this.#decode(item, (object) => objects.push(object))
+      const body = await this.#client.get(this.#resource.path, { limit: String(PAGE), continue: next, ...this.#selectors() }, this.#abort.signal)
+      const page = await readPage(this.#resource.kind, body)
+      for (const item of page.items ?? []) {
+        const pause = this.#slices.pause()
+        if (pause !== undefined) await pause
+        this.#decode(item, (object) => this.#index.put(object))
+      }
       next = page.metadata?.continue || undefined
       version = page.metadata?.resourceVersion ?? ''
     } while (next !== undefined)
-    this.#index.replace(this.#resource.kind, objects)
-    this.#version = version
-    this.#settle()
-  }
-
-  async #page(next: string | undefined): Promise<{ items?: unknown[]; metadata?: { continue?: string; resourceVersion?: string } }> {
-    const body = await this.#client.get(this.#resource.path, { limit: String(PAGE), continue: next, ...this.#selectors() }, this.#abort.signal)
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of body) {
-      chunks.push(chunk as Uint8Array)
-      size += (chunk as Uint8Array).length
-      if (size > PAGE_LIMIT_BYTES) throw new Error(`a page of ${this.#resource.plural} has more than ${PAGE_LIMIT_BYTES} octets`)
-    }
-    return JSON.parse(Buffer.concat(chunks).toString()) as { items?: unknown[] }
+    await this.#finish(version)
   }
 
   /** Follows events until the server ends the watch. Throws Expired when the version is too old. */
   async #watch(start: Readonly<Record<string, string>>): Promise<void> {
     const seconds = Math.round(WATCH_SECONDS[0] + this.#world.random.float() * (WATCH_SECONDS[1] - WATCH_SECONDS[0]))
     const body = await this.#client.get(this.#resource.path, { watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds), ...start, ...this.#selectors() }, this.#abort.signal)
-    const initial = start.sendInitialEvents === undefined ? undefined : new Map<string, ClusterObject>()
-    await this.#follow(body, initial)
+    await this.#follow(body, start.sendInitialEvents !== undefined)
   }
 
-  async #follow(body: IncomingMessage, initial: Map<string, ClusterObject> | undefined): Promise<void> {
-    let collecting = initial
-    let silence = this.#world.clock.after(SILENCE_MS, () => body.destroy(new Error('the watch has gone silent')))
+  async #follow(body: IncomingMessage, listing: boolean): Promise<void> {
+    if (listing) this.#index.startList(this.#resource.kind)
+    let phase: Phase = listing ? 'list' : 'watch'
+    const watchdog = new Watchdog(this.#world.clock, () => body.destroy(new Error('the watch has gone silent')))
     try {
-      for await (const line of linesOf(body)) {
-        silence.cancel()
-        silence = this.#world.clock.after(SILENCE_MS, () => body.destroy(new Error('the watch has gone silent')))
-        const event = JSON.parse(line) as WatchEvent
-        if (this.#take(event, collecting)) collecting = undefined
+      for await (const event of eventsOf(this.#resource.kind, body)) {
+        watchdog.heard()
+        const pause = this.#slices.pause()
+        if (pause !== undefined) await pause
+        const next = this.#take(event, phase)
+        phase = typeof next === 'string' ? next : await next
       }
     } finally {
-      silence.cancel()
+      watchdog.cancel()
     }
-    if (collecting !== undefined) throw new Error('the streaming list ended before it was complete')
+    if (phase === 'list') throw new Error('the streaming list ended before it was complete')
   }
 
-  /** True when this was the bookmark that ends a streaming list. */
-  #take(event: WatchEvent, collecting: Map<string, ClusterObject> | undefined): boolean {
+  /** Applies an event, and says in which phase the next one is. */
+  #take(event: WatchEvent, phase: Phase): Phase | Promise<Phase> {
     const { metadata } = event.object
+    const { kind } = this.#resource
     if (event.type === 'ERROR') {
       if (event.object.code === 410) throw new Expired(event.object.message)
       throw new Error(`watch: ${event.object.message ?? JSON.stringify(event.object)}`)
     }
+    const version = metadata?.resourceVersion ?? this.#version
     if (event.type === 'BOOKMARK') {
-      this.#version = metadata?.resourceVersion ?? this.#version
-      if (collecting === undefined || metadata?.annotations?.['k8s.io/initial-events-end'] !== 'true') return false
-      this.#index.replace(this.#resource.kind, collecting.values())
-      this.#settle()
-      return true
-    }
-    if (event.type === 'DELETED') {
-      if (collecting !== undefined) collecting.delete(`${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`)
-      else this.#index.remove(this.#resource.kind, metadata?.namespace ?? '', metadata?.name ?? '')
-    } else {
-      this.#decode(event.object, (object) => {
-        if (collecting !== undefined) collecting.set(`${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`, object)
-        else this.#put(object)
-      })
-    }
-    if (collecting === undefined) this.#version = metadata?.resourceVersion ?? this.#version
-    return false
+      if (phase === 'list' && metadata?.annotations?.['k8s.io/initial-events-end'] === 'true') return this.#finish(version).then(() => 'watch')
+    } else if (event.type === 'DELETED') this.#index.remove(kind, metadata?.namespace ?? '', metadata?.name ?? '')
+    else this.#decode(event.object, (object) => (phase === 'list' ? this.#index.put(object) : this.#put(object)))
+    // A list that breaks off begins anew: its versions are no place to resume from.
+    if (phase === 'watch') this.#version = version
+    return phase
   }
 
   #put(object: ClusterObject): void {
@@ -189,7 +171,10 @@ export class Reflector {
     }
   }
 
-  #settle(): void {
+  /** What a list ends with: what it did not name goes, and the watch goes on from its version. */
+  async #finish(version: string): Promise<void> {
+    await this.#index.finishList(this.#resource.kind, this.#slices)
+    this.#version = version
     if (!this.synced) this.#world.log.info(`${this.#resource.plural} are synced`)
     this.synced = true
     this.#complaint = ''
@@ -228,5 +213,34 @@ export class Reflector {
 
   #selectors(): Readonly<Record<string, string | undefined>> {
     return { labelSelector: this.#resource.labelSelector, fieldSelector: this.#resource.fieldSelector }
+  }
+}
+
+/** Calls `bite` once nothing has been heard for SILENCE_MS. */
+class Watchdog {
+  readonly #clock: Clock
+  readonly #bite: () => void
+  #heardMs: number
+  #timer: Timer
+
+  constructor(clock: Clock, bite: () => void) {
+    this.#clock = clock
+    this.#bite = bite
+    this.#heardMs = clock.nowMs()
+    this.#timer = clock.after(SILENCE_MS, () => this.#look())
+  }
+
+  heard(): void {
+    this.#heardMs = this.#clock.nowMs()
+  }
+
+  cancel(): void {
+    this.#timer.cancel()
+  }
+
+  #look(): void {
+    const leftMs = this.#heardMs + SILENCE_MS - this.#clock.nowMs()
+    if (leftMs <= 0) this.#bite()
+    else this.#timer = this.#clock.after(leftMs, () => this.#look())
   }
 }

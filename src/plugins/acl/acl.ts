@@ -21,7 +21,6 @@ const REPLIES: Readonly<Record<Exclude<Refusal, 'drop'>, { readonly rcode: numbe
 /** Decides by the client's address and the type of the question whether to answer (specification 3.9). */
 export class Acl implements Stage {
   readonly name = 'acl'
-  readonly perQuery = true
   readonly #env: Env
   readonly #rules: readonly AclRule[]
   readonly #allowed: PerServer<Counter>

@@ -78,7 +78,7 @@ export class Autopath implements Stage {
 
   #readSearch(path: string): readonly Name[] {
     try {
-      const text = new TextDecoder().decode(this.#env.files.read(this.#env.files.resolve(path)))
+      const text = new TextDecoder().decode(this.#env.files.read(path))
       return [...parseResolvConf(text).search, '']
     } catch (error) {
       throw new ConfigError(this.#options.token, 'autopath', `failed to parse "${path}": ${error instanceof Error ? error.message : String(error)}`)

@@ -1,5 +1,5 @@
-import { onlyLine, placeOf, readZones, refuseBlock, type Place } from '../../corefile/options.ts'
-import type { Directive, Token } from '../../corefile/tree.ts'
+import { placeOf, readZones, refuseBlock, type Place } from '../../corefile/options.ts'
+import type { Directive, Line, Token } from '../../corefile/tree.ts'
 import type { Name } from '../../wire/name.ts'
 
 export interface AutopathOptions {
@@ -11,7 +11,11 @@ export interface AutopathOptions {
 
 /** `autopath [ZONES...] RESOLVCONF|@PLUGIN`. Throws ConfigError. */
 export function parseAutopath(directive: Directive, blockZones: readonly Name[]): AutopathOptions {
-  const line = onlyLine(directive.lines, 'autopath')
+  // Of several uses the last one counts; each must make sense.
+  return directive.lines.map((line) => parseLine(line, blockZones)).at(-1)!
+}
+
+function parseLine(line: Line, blockZones: readonly Name[]): AutopathOptions {
   const place: Place = placeOf('autopath', line.token)
   refuseBlock(line, place)
   const source = line.args.at(-1)

@@ -12,10 +12,10 @@ export const bindPlugin: Plugin = {
 function parseLine(line: Line): BindRule {
   const place = placeOf('bind', line.token)
   if (line.args.length === 0) place.fail('at least one address or interface name is expected')
-  const except = (line.block ?? []).flatMap((inner) => {
+  const excepts = (line.block ?? []).map((inner) => {
     if (inner.token.text !== 'except') place.fail(`unknown property '${inner.token.text}'; known here: except`, inner.token)
     if (inner.args.length === 0) place.fail('except: at least one address or interface name is expected', inner.token)
-    return [...inner.args]
+    return inner.args
   })
-  return { include: line.args, except }
+  return { include: line.args, except: excepts.at(-1) ?? [] }
 }

@@ -2,7 +2,6 @@ import type { Query } from '../../core/query.ts'
 import type { Message, Question, ResourceRecord } from '../../wire/message.ts'
 import { equalNames } from '../../wire/name.ts'
 import { answers } from './answering.ts'
-import type { Octets } from './octets.ts'
 
 /** One stored reply. Its records are shared with replies and never change. */
 export class Entry {
@@ -18,20 +17,18 @@ export class Entry {
   readonly storedMs: number
   /** Holds what was asked for, rather than a referral or nothing. */
   readonly answering: boolean
-  /** It says that there is nothing, or that something went wrong. */
-  readonly denial: boolean
-  /** Its wire form, once it was asked for. */
-  octets: Octets | undefined
   /** The last entry under this key that did, when this one does not (prefer_positive). */
   lastGood: Entry | undefined
   /** Hits since the last long pause, for prefetch. */
   hits = 0
+  /** Replies made of it, for `explain` and the status page. */
+  uses = 0
   #lastHitMs = -Infinity
   /** At most one refresh of an entry runs. */
   refreshing = false
   retryAfterMs = -Infinity
 
-  constructor(reply: Message, ttl: number, nowMs: number, denial: boolean) {
+  constructor(reply: Message, ttl: number, nowMs: number) {
     this.question = reply.questions[0]!
     this.rcode = reply.rcode
     this.ad = reply.ad
@@ -42,7 +39,6 @@ export class Entry {
     this.ttl = ttl
     this.storedMs = nowMs
     this.answering = answers(reply)
-    this.denial = denial
   }
 
   /** Seconds left; 0 or less once expired. */
@@ -77,6 +73,7 @@ export class Entry {
   /** Makes the query's reply. `ad`: the client asked for DNSSEC's verdict. */
   reply(q: Query, ttl: number, ad: boolean): void {
     const reply = q.begin(this.rcode)
+    this.uses++
     // Old resolvers drop answers without AA, so CoreDNS sets it on every hit.
     reply.aa = true
     reply.ad = this.ad && ad

@@ -1,4 +1,5 @@
 import type { Counter, Gauge, Metrics } from '../../core/metrics.ts'
+import type { ServerInfo } from '../../core/server-info.ts'
 
 /** The `coredns_cache_*` handles of one listener group. */
 export interface CacheMetrics {
@@ -15,7 +16,7 @@ export interface CacheMetrics {
 }
 
 /** Series appear with their first event, as CoreDNS's do. `zones` is the label of the cache's zones. */
-export function cacheMetrics(metrics: Metrics, zones: string): (server: { readonly label: string }) => CacheMetrics {
+export function cacheMetrics(metrics: Metrics, zones: string, view: string): (server: ServerInfo) => CacheMetrics {
   const plain = ['server', 'zones', 'view']
   const typed = ['server', 'type', 'zones', 'view']
   const requests = metrics.counter('coredns_cache_requests_total', 'The count of cache requests.', plain)
@@ -27,16 +28,16 @@ export function cacheMetrics(metrics: Metrics, zones: string): (server: { readon
   const evictions = metrics.counter('coredns_cache_evictions_total', 'The count of cache evictions.', typed)
   const entries = metrics.gauge('coredns_cache_entries', 'The number of elements in the cache.', typed)
   return ({ label }) => ({
-    requests: lazily(() => requests.with(label, zones, '')),
-    misses: lazily(() => misses.with(label, zones, '')),
-    successHits: lazily(() => hits.with(label, 'success', zones, '')),
-    denialHits: lazily(() => hits.with(label, 'denial', zones, '')),
-    prefetches: lazily(() => prefetches.with(label, zones, '')),
-    drops: lazily(() => drops.with(label, zones, '')),
-    servedStale: lazily(() => stale.with(label, zones, '')),
-    successEvictions: (n) => { if (n > 0) evictions.with(label, 'success', zones, '').add(n) },
-    denialEvictions: (n) => { if (n > 0) evictions.with(label, 'denial', zones, '').add(n) },
-    sizes: sizesInto(() => [entries.with(label, 'success', zones, ''), entries.with(label, 'denial', zones, '')]),
+    requests: lazily(() => requests.with(label, zones, view)),
+    misses: lazily(() => misses.with(label, zones, view)),
+    successHits: lazily(() => hits.with(label, 'success', zones, view)),
+    denialHits: lazily(() => hits.with(label, 'denial', zones, view)),
+    prefetches: lazily(() => prefetches.with(label, zones, view)),
+    drops: lazily(() => drops.with(label, zones, view)),
+    servedStale: lazily(() => stale.with(label, zones, view)),
+    successEvictions: (n) => { if (n > 0) evictions.with(label, 'success', zones, view).add(n) },
+    denialEvictions: (n) => { if (n > 0) evictions.with(label, 'denial', zones, view).add(n) },
+    sizes: sizesInto(() => [entries.with(label, 'success', zones, view), entries.with(label, 'denial', zones, view)]),
   })
 }
 

@@ -221,7 +221,7 @@ describe('forward, over real sockets', () => {
       let ill = true
       const first = await upstream((asked) => { if (!ill) asked.answer(asked.query.questions[0]!.name === '.' ? [] : ['www.example.org. 60 IN A 192.0.2.11']) })
       const second = await upstream((asked) => asked.answer([A]))
-      await serve([first, second], 'policy sequential')
+      await serve([first, second], 'policy sequential\nhedge 0s')
       const slow = ask()
       await until(() => first.asked.length === 1)
       server!.clock.advance(2001)

@@ -2,41 +2,31 @@ import { ConfigError } from '../../corefile/error.ts'
 import type { Env } from '../../core/env.ts'
 import type { Counter } from '../../core/metrics.ts'
 import { copyMessage, type Protocol, type Query } from '../../core/query.ts'
-import { resolveTarget } from '../../upstream/address.ts'
 import { Coalescer, coalescingKey } from '../../upstream/coalesce.ts'
-import { endpointLabel } from '../../upstream/endpoint.ts'
-import { UpstreamError } from '../../upstream/failure.ts'
-import { answersQuestion } from '../../upstream/match.ts'
+import { Errands, type Outcome } from '../../upstream/errand.ts'
 import { upstreamMetrics } from '../../upstream/metrics.ts'
 import { makePolicy, type Policy } from '../../upstream/policy.ts'
+import { Roster } from '../../upstream/roster.ts'
+import { orderOf } from '../../upstream/tiers.ts'
 import { readTlsFiles } from '../../upstream/tls-settings.ts'
 import { Upstream } from '../../upstream/upstream.ts'
 import { RCODE } from '../../wire/codes.ts'
-import { WireError, type Message } from '../../wire/message.ts'
+import type { Message } from '../../wire/message.ts'
 import { isSubdomain, type Name } from '../../wire/name.ts'
 import type { ForwardOptions } from './options.ts'
 
-/** One query takes at most this long, however many attempts it makes. */
-const DEADLINE_MS = 5000
 const PROBE_TIMEOUT_MS = 1000
 
-/** What asking came to: a reply, or why there is none. */
-export type Outcome =
-  | { readonly kind: 'reply'; readonly reply: Message }
-  /** An upstream answered another question. */
-  | { readonly kind: 'wrong' }
-  | { readonly kind: 'failed'; readonly rcode: number; readonly error: Error }
-
-/** One `forward FROM TO...`: its upstreams, and the order in which a query tries them (specification 3.26.2, 11.6). */
+/** One `forward FROM TO...`: its upstreams, and what is asked of them. */
 export class Instance {
   readonly #env: Env
   readonly #options: ForwardOptions
   readonly #hasSuccessor: boolean
   readonly #policy: Policy<Upstream>
   readonly #coalescer = new Coalescer<Outcome>()
-  readonly #broken: Counter
+  readonly #errands: Errands
   readonly #rejected: Counter
-  #upstreams: Upstream[] = []
+  #roster: Roster | undefined
   #underWay = 0
 
   /** `hasSuccessor`: another forward follows in the block, which `next` can hand over to. */
@@ -44,30 +34,44 @@ export class Instance {
     this.#env = env
     this.#options = options
     this.#hasSuccessor = hasSuccessor
-    this.#policy = makePolicy(options.policy, env.random)
-    this.#broken = env.metrics.counter('coredns_forward_healthcheck_broken_total', 'Counter of the number of complete failures of the healthchecks.').with()
-    this.#rejected = env.metrics.counter('coredns_forward_max_concurrent_rejects_total', 'Counter of the number of queries rejected because the concurrent queries were at maximum.').with()
+    this.#policy = makePolicy(options.policy, env.random, (upstream) => upstream.cost(env.clock.nowMs()))
+    const { metrics } = env
+    const broken = metrics.counter('coredns_forward_healthcheck_broken_total', 'Counter of the number of complete failures of the healthchecks.').with()
+    const hedged = metrics.counter('hearth_forward_hedges_total', 'Questions that were asked of a second upstream, or over a second connection, because the first was silent.').with()
+    this.#rejected = metrics.counter('coredns_forward_max_concurrent_rejects_total', 'Counter of the number of queries rejected because the concurrent queries were at maximum.').with()
+    this.#errands = new Errands({
+      readTimeoutMs: options.readTimeoutMs,
+      hedgeMs: options.hedgeMs,
+      maxAttempts: options.maxConnectAttempts,
+      failover: options.failover,
+      failfast: options.failfast,
+      retryTruncated: options.preferUdp,
+    }, env, { allDown: () => broken.add(), hedged: () => hedged.add() })
   }
 
   async start(): Promise<void> {
     const { options, env } = { options: this.#options, env: this.#env }
     try {
-      const endpoints = (await Promise.all(options.targets.map((target) => resolveTarget(target, options.resolvers)))).flat()
-      const distinct = [...new Map(endpoints.map((endpoint) => [`${endpoint.transport} ${endpointLabel(endpoint)}`, endpoint])).values()]
-      if (distinct.length === 0) throw new Error('no valid upstream addresses found')
-      const tls = readTlsFiles(options.tlsFiles, options.tlsServerName)
+      const tls = readTlsFiles(options.tlsFiles.map((path) => env.files.resolve(path)), options.tlsServerName, !options.tlsOpportunistic)
       const metrics = upstreamMetrics(env.metrics, 'forward')
-      this.#upstreams = distinct.map((endpoint) => new Upstream(endpoint, {
-        connections: { expireMs: options.expireMs, maxAgeMs: options.maxAgeMs, maxIdle: options.maxIdle, sourceAddress: options.sourceAddress, tls },
-        health: { ...options.healthCheck, timeoutMs: PROBE_TIMEOUT_MS, maxFails: options.maxFails, protocol: options.forceTcp ? 'tcp' : 'udp' },
-      }, env, metrics))
+      const settings = {
+        connections: { expireMs: options.expireMs, maxAgeMs: options.maxAgeMs, maxQueries: options.maxQueries, maxIdle: options.maxIdle, sourceAddress: options.sourceAddress, tls },
+        health: { ...options.healthCheck, timeoutMs: PROBE_TIMEOUT_MS, maxFails: options.maxFails, protocol: options.forceTcp ? 'tcp' as const : 'udp' as const },
+      }
+      this.#roster = new Roster({ targets: options.targets, names: options.endpoints, resolvers: options.resolvers, protocol: options.forceTcp ? 'tcp' : 'udp' }, {
+        clock: env.clock, random: env.random, log: env.log, files: env.files,
+        own: () => env.block.listening(),
+        makeUpstream: (endpoint) => new Upstream(endpoint, settings, env, metrics),
+      })
+      await this.#roster.start()
     } catch (error) {
       throw new ConfigError(options.token, 'forward', error instanceof Error ? error.message : String(error))
     }
   }
 
   stop(): void {
-    for (const upstream of this.#upstreams) upstream.close()
+    this.#roster?.stop()
+    this.#errands.stop()
   }
 
   covers(name: Name): boolean {
@@ -77,10 +81,22 @@ export class Instance {
   }
 
   /** Settles the query, or leaves it to the next instance. */
-  async answer(q: Query): Promise<'settled' | 'next'> {
+  answer(q: Query): Promise<'settled' | 'next'> {
     const protocol = this.#protocol(q)
-    const key = coalescingKey(q.request, protocol)
-    const { outcome, shared } = await this.#coalescer.run(key, () => this.#walk(copyMessage(q.request), protocol), (result) => result.kind === 'reply')
+    return new Promise((resolve) => {
+      this.#coalescer.run(coalescingKey(q.request, protocol), {
+        ask: (done) => this.#walk(q.request, protocol, q.cancelAtMs, done),
+        good: (outcome) => outcome.kind === 'reply',
+        done: (outcome, shared) => resolve(this.#settle(q, outcome, shared)),
+      })
+    })
+  }
+
+  #settle(q: Query, outcome: Outcome, shared: boolean): 'settled' | 'next' {
+    q.attempts = q.attempts === undefined ? outcome.attempts : [...q.attempts, ...outcome.attempts]
+    const last = outcome.attempts.at(-1)
+    if (last !== undefined) q.metadata?.set('forward/upstream', () => last.to)
+    if (q.trace !== undefined) for (const attempt of outcome.attempts) q.trace.attempt(attempt)
     if (outcome.kind === 'failed') q.fail(outcome.rcode, outcome.error)
     else if (outcome.kind === 'wrong') q.begin(RCODE.FORMERR)
     else {
@@ -96,68 +112,17 @@ export class Instance {
   }
 
   /** As many queries at once as the options allow. */
-  async #walk(request: Message, protocol: Protocol): Promise<Outcome> {
+  #walk(request: Message, protocol: Protocol, cancelAtMs: number, done: (outcome: Outcome) => void): void {
     const { maxConcurrent } = this.#options
     if (maxConcurrent > 0 && this.#underWay >= maxConcurrent) {
       this.#rejected.add()
-      return { kind: 'failed', rcode: RCODE.REFUSED, error: new Error(`concurrent queries exceeded maximum ${maxConcurrent}`) }
+      return done({ kind: 'failed', rcode: RCODE.REFUSED, error: new Error(`concurrent queries exceeded maximum ${maxConcurrent}`), attempts: [] })
     }
     this.#underWay++
-    try {
-      return await this.#attempts(request, protocol)
-    } finally {
+    this.#errands.run(request, protocol, orderOf(this.#roster!.tiers, this.#policy), cancelAtMs, (outcome) => {
       this.#underWay--
-    }
-  }
-
-  /** Tries upstreams in the policy's order, round and round, until one answers or the attempts or the time are used up. */
-  async #attempts(request: Message, protocol: Protocol): Promise<Outcome> {
-    const { maxConnectAttempts, failfast } = this.#options
-    const deadline = this.#env.clock.nowMs() + DEADLINE_MS
-    const list = this.#policy(this.#upstreams)
-    const cap = maxConnectAttempts ?? 2 * list.length
-    let attempts = 0
-    let downs = 0
-    let failovers = 0
-    let network = protocol
-    let last: Error | undefined
-    for (let i = 0; this.#env.clock.nowMs() < deadline; i++) {
-      if (i % list.length === 0) downs = 0
-      let upstream = list[i % list.length]!
-      if (upstream.health.down) {
-        downs++
-        if (downs < list.length) continue
-        this.#broken.add()
-        if (failfast) break
-        upstream = list[this.#env.random.int(list.length)]!
-      }
-      const outcome = await this.#once(upstream, request, network, deadline)
-      if (outcome instanceof Error) {
-        if (outcome instanceof WireError) return { kind: 'failed', rcode: RCODE.FORMERR, error: outcome }
-        last = outcome
-        if (outcome instanceof UpstreamError && outcome.spoofed) network = 'tcp'
-        upstream.health.check()
-        if (cap > 0 && ++attempts >= cap) break
-        if (downs >= list.length) break
-        continue
-      }
-      if (!answersQuestion(request, outcome)) return { kind: 'wrong' }
-      if (this.#options.failover.has(outcome.rcode) && ++failovers < list.length) continue
-      return { kind: 'reply', reply: outcome }
-    }
-    return { kind: 'failed', rcode: RCODE.SERVFAIL, error: last ?? new Error('no healthy proxies') }
-  }
-
-  async #once(upstream: Upstream, request: Message, protocol: Protocol, deadline: number): Promise<Message | Error> {
-    const timeoutMs = Math.max(1, Math.min(this.#options.readTimeoutMs, deadline - this.#env.clock.nowMs()))
-    try {
-      const reply = await upstream.exchange(request, protocol, timeoutMs)
-      if (!reply.tc || !this.#options.preferUdp || protocol === 'tcp') return reply
-      return await upstream.exchange(request, 'tcp', timeoutMs)
-    } catch (error) {
-      if (error instanceof UpstreamError || error instanceof WireError) return error
-      throw error
-    }
+      done(outcome)
+    })
   }
 
   #handsOver(reply: Message): boolean {

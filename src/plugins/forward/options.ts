@@ -8,23 +8,33 @@ import type { Line, Token } from '../../corefile/tree.ts'
 import { parseRcode, RCODE } from '../../wire/codes.ts'
 import { parseName, type Name } from '../../wire/name.ts'
 import { parseTarget, type Target } from '../../upstream/address.ts'
+import type { EndpointName } from '../../upstream/roster.ts'
 import { POLICIES, type PolicyName } from '../../upstream/policy.ts'
 
 const MAX_TARGETS = 15
+const MAX_NAMES = 8
 const DEFAULT_EXPIRE_MS = 10_000
+const HEDGE_MS = 200
+const DNS_PORT = 53
 
 /** One `forward FROM TO... { … }`. */
 export interface ForwardOptions {
   readonly token: Token
   readonly from: Name
   readonly targets: readonly Target[]
+  /** Preferred to the targets, of which they are asked. */
+  readonly endpoints: readonly EndpointName[]
   readonly except: readonly Name[]
   readonly forceTcp: boolean
   readonly preferUdp: boolean
   readonly expireMs: number
   readonly maxAgeMs: number
+  /** 0 for no limit. */
+  readonly maxQueries: number
   readonly maxIdle: number
   readonly readTimeoutMs: number
+  /** 0 for never. */
+  readonly hedgeMs: number
   readonly maxFails: number
   /** Undefined: twice the number of upstreams. 0: only the deadline limits. */
   readonly maxConnectAttempts: number | undefined
@@ -39,6 +49,7 @@ export interface ForwardOptions {
   /** Undefined without `tls`: system CAs. Paths of certificate, key and CA as written. */
   readonly tlsFiles: readonly string[]
   readonly tlsServerName: string | undefined
+  readonly tlsOpportunistic: boolean
   readonly sourceAddress: string | undefined
   readonly resolvers: readonly string[]
 }
@@ -60,10 +71,19 @@ export const FORWARD_TABLE = {
     initial: [],
     read: (args, place, before) => [...before, ...args.flatMap((arg) => normalizeZone(arg.text) ?? place.fail(`unable to normalize '${arg.text}'`, arg))],
   }),
+  endpoints: row<readonly EndpointName[]>({
+    min: 1,
+    max: MAX_NAMES,
+    form: 'NAME[:PORT]...',
+    help: 'names, such as that of a headless Service, whose addresses the upstreams TO are asked for every 2s, and which are then asked instead of TO: those of the first name as long as they can, then those of the next, TO last',
+    initial: [],
+    read: (args, place, before) => [...before, ...args.map((arg) => readEndpointName(arg, place))],
+  }),
   force_tcp: flag({ help: 'ask over TCP even when the client came over UDP' }),
   prefer_udp: flag({ help: 'ask over UDP first even when the client came over TCP; over TCP if the answer is truncated' }),
   expire: duration({ initial: DEFAULT_EXPIRE_MS, help: 'close connections that were idle for so long (default 10s)' }),
   max_age: duration({ initial: 0, help: 'use no connection longer than this; 0 for no limit (default 0s)' }),
+  max_queries: integer({ min: 0, initial: 0, help: 'use no connection for more queries than this; 0 for no limit (default 0)' }),
   max_idle_conns: integer({ min: 0, initial: 0, help: 'idle connections kept per upstream; 0 for no limit (default 0)' }),
   read_timeout: row({
     form: 'DURATION',
@@ -74,6 +94,7 @@ export const FORWARD_TABLE = {
       return ms > 0 ? ms : place.fail(`read_timeout must be positive: ${formatDuration(ms)}`, arg)
     },
   }),
+  hedge: duration({ initial: HEDGE_MS, help: 'when an upstream has been silent for so long, ask another one too, or the same over another TCP connection; 0 for never (default 200ms)' }),
   max_fails: integer({ min: 0, max: 0xffffffff, initial: 2, help: 'failed health checks before an upstream counts as down; 0 for never (default 2)' }),
   max_connect_attempts: row<number | undefined>({
     form: 'N',
@@ -107,6 +128,7 @@ export const FORWARD_TABLE = {
   failfast_all_unhealthy_upstreams: flag({ help: 'answer SERVFAIL at once when every upstream is down' }),
   tls: row({ min: 0, max: 3, form: '[CERT KEY] [CA]', help: 'files for tls:// upstreams; without them the system\'s CAs', initial: NO_WORDS, read: (args) => args.map((arg) => arg.text) }),
   tls_servername: row<string | undefined>({ form: 'NAME', help: 'name to verify certificates against', initial: undefined, read: ([arg]) => arg!.text }),
+  tls_opportunistic: flag({ help: 'take any certificate of tls:// upstreams, and ask in plain text at port 53 where there is no TLS (RFC 8310 5)' }),
   source_address: row<string | undefined>({
     form: 'IP', help: 'address to ask from', initial: undefined,
     read: ([arg], place) => (parseIp(arg!.text) === undefined ? place.fail(`invalid IP address: ${arg!.text}`, arg) : arg!.text),
@@ -142,10 +164,13 @@ export function parseForward(line: Line): ForwardOptions {
     except: values.except,
     forceTcp: values.force_tcp,
     preferUdp: values.prefer_udp,
+    endpoints: values.endpoints,
     expireMs: values.expire,
     maxAgeMs: values.max_age,
+    maxQueries: values.max_queries,
     maxIdle: values.max_idle_conns,
     readTimeoutMs: values.read_timeout,
+    hedgeMs: values.hedge,
     maxFails: values.max_fails,
     maxConnectAttempts: values.max_connect_attempts,
     healthCheck: values.health_check,
@@ -157,6 +182,7 @@ export function parseForward(line: Line): ForwardOptions {
     failfast: values.failfast_all_unhealthy_upstreams,
     tlsFiles: values.tls,
     tlsServerName: values.tls_servername,
+    tlsOpportunistic: values.tls_opportunistic,
     sourceAddress: values.source_address,
     resolvers: values.resolver,
   }
@@ -168,6 +194,13 @@ function readTarget(token: Token, place: Place): Target {
   } catch (error) {
     return place.fail((error as Error).message, token)
   }
+}
+
+function readEndpointName(token: Token, place: Place): EndpointName {
+  const [, host, port] = /^([^:]+)(?::(\d{1,5}))?$/.exec(token.text) ?? []
+  const name = host === undefined || parseIp(host) !== undefined ? undefined : parseName(host)
+  if (name === undefined || Number(port ?? DNS_PORT) > 65_535) place.fail(`"${token.text}" is no name with an optional port; addresses are given as TO`, token)
+  return { name: name!, port: Number(port ?? DNS_PORT) }
 }
 
 function readHealthCheck(args: readonly Token[], place: Place): HealthCheck {
@@ -187,7 +220,7 @@ function readHealthCheck(args: readonly Token[], place: Place): HealthCheck {
 }
 
 function readRcodes(args: readonly Token[], place: Place): number[] {
-  return args.map((arg) => parseRcode(arg.text) ?? place.fail(`${arg.text} is not a valid rcode`, arg))
+  return args.map((arg) => (/^\d/.test(arg.text) ? undefined : parseRcode(arg.text)) ?? place.fail(`${arg.text} is not a valid rcode`, arg))
 }
 
 function readResolver(token: Token, place: Place): string {

@@ -5,7 +5,7 @@ import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import { addressOfReverse } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
-import { RCODE, TYPE } from '../../wire/codes.ts'
+import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
 import { nameRdata } from '../../wire/rdata.ts'
 import type { HostsOptions } from './options.ts'
@@ -64,8 +64,9 @@ export class Hosts implements Stage {
     if (found.length === 0 && !this.#has(name)) return this.#missing(q, name)
     const reply = q.begin()
     reply.aa = true
-    const { type, class: klass } = q.question
-    reply.answers = found.map((rdata) => ({ name, type, class: klass, ttl: this.#options.ttl, rdata }))
+    // Of class IN whatever the class asked for, as in CoreDNS.
+    const { type } = q.question
+    reply.answers = found.map((rdata) => ({ name, type, class: CLASS.IN, ttl: this.#options.ttl, rdata }))
     return DONE
   }
 
@@ -75,7 +76,7 @@ export class Hosts implements Stage {
     if (found.length === 0) return NEXT
     const reply = q.begin()
     reply.aa = true
-    reply.answers = found.map((target) => ({ name, type: TYPE.PTR, class: q.question.class, ttl: this.#options.ttl, rdata: nameRdata(target) }))
+    reply.answers = found.map((target) => ({ name, type: TYPE.PTR, class: CLASS.IN, ttl: this.#options.ttl, rdata: nameRdata(target) }))
     return DONE
   }
 

@@ -57,7 +57,7 @@ export function parseHosts(directive: Directive, blockZones: readonly Name[]): H
     return true
   })
   if (values.fallthrough_unsupported && values.fallthrough === undefined) {
-    throw new ConfigError(line.token, 'hosts', 'fallthrough_unsupported needs fallthrough beside it')
+    throw new ConfigError(line.close ?? line.token, 'hosts', 'fallthrough_unsupported needs fallthrough beside it')
   }
   return {
     file: file?.text ?? DEFAULT_FILE,

@@ -1,11 +1,13 @@
 import { ConfigError } from '../../corefile/error.ts'
 import { ClusterHub, type ClusterFeed } from '../../cluster/hub.ts'
+import type { Change } from '../../cluster/change.ts'
 import type { Kind } from '../../cluster/objects.ts'
 import { openSource, sourceKey } from '../../cluster/source/open.ts'
 import type { Wanted } from '../../cluster/source/source.ts'
 import type { Env } from '../../core/env.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
+import type { Facts } from '../../core/trace.ts'
 import { addressOfReverse } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
 import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
@@ -13,6 +15,8 @@ import { lowerName, splitLabels, type Name } from '../../wire/name.ts'
 import { nameRdata, txtRdata } from '../../wire/rdata.ts'
 import { addressRecords, cnameRecords, existence, srvRecords, type Lookups, type Records } from './answer.ts'
 import { nameServers, nsAddresses, nsRecords, soaRecord } from './apex.ts'
+import { changedNames } from './changed.ts'
+import { explainKubernetes } from './explain.ts'
 import { findHits } from './hits.ts'
 import type { KubernetesOptions } from './options.ts'
 import { reverseNames } from './reverse.ts'
@@ -34,6 +38,8 @@ export class Kubernetes implements Stage {
   readonly #key: string
   readonly #wanted: Wanted
   #feed!: ClusterFeed
+  readonly #listeners = new Set<(names: readonly Name[]) => void>()
+  #unlisten: () => void = () => undefined
   #localIps: readonly string[] = []
   #search: readonly Name[] = []
 
@@ -55,12 +61,14 @@ export class Kubernetes implements Stage {
     } catch (error) {
       throw new ConfigError(token, 'kubernetes', error instanceof Error ? error.message : String(error))
     }
+    this.#unlisten = this.#feed.index.onChange((change) => this.#tell(change))
     this.#localIps = this.#env.block.bound().length > 0 ? [] : this.#env.host.addresses().filter((entry) => !entry.loopback).map((entry) => entry.address)
     this.#search = this.#env.hostSearchPath()
     await awaitSync(this.#feed.source, startupTimeoutMs, this.#env)
   }
 
   async stop(): Promise<void> {
+    this.#unlisten()
     this.#hub.release(this.#key)
     return Promise.resolve()
   }
@@ -76,6 +84,20 @@ export class Kubernetes implements Stage {
     if (pod === undefined) return undefined
     const suffix = zone === '.' ? '' : zone!
     return [`${pod.namespace}.svc.${suffix}`, `svc.${suffix}`, zone!, ...this.#search, '']
+  }
+
+  /** Listeners stay through the life of the stage; the index may come after them. */
+  onChanged(listener: (names: readonly Name[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  explain(q: Query): Facts {
+    return explainKubernetes(q.question.name, this.#feed, this.#options)
+  }
+
+  podAddress(namespace: string, name: string): string | undefined {
+    return this.#feed.index.addressOfPod(namespace, name)
   }
 
   query(q: Query): Verdict | Promise<Verdict> {
@@ -140,6 +162,12 @@ export class Kubernetes implements Stage {
     reply.answers = [...found.answers]
     reply.additionals = [...found.additionals]
     return DONE
+  }
+
+  #tell(change: Change): void {
+    if (this.#listeners.size === 0) return
+    const names = changedNames(change, this.#options.zones)
+    if (names.length > 0) for (const listener of this.#listeners) listener(names)
   }
 
   #lookups(q: Query, zone: Name): Lookups {

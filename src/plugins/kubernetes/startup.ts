@@ -2,7 +2,7 @@ import { sleep } from '../../base/clock.ts'
 import type { Source } from '../../cluster/source/source.ts'
 import type { Env } from '../../core/env.ts'
 
-const CHECK_MS = 100
+const CHECK_MS = 20
 const SAY_MS = 500
 
 /** Waits until all objects have been seen, for as long as allowed; then serves with what there is (specification 3.23.7). */

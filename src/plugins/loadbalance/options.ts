@@ -10,8 +10,8 @@ export type LoadBalanceOptions =
 
 export const PREFER_TABLE = {
   prefer: row<readonly Prefix[]>({
-    min: 1, max: Infinity, form: 'CIDR...', help: 'round_robin: addresses in the first CIDR come first, then those in the second, then the rest', initial: [],
-    read: (args, place, before) => [...before, ...args.map((arg) => parsePrefix(arg.text) ?? place.fail(`invalid CIDR '${arg.text}'`, arg))],
+    min: 0, max: Infinity, form: 'CIDR...', help: 'round_robin: addresses in the first CIDR come first, then those in the second, then the rest', initial: [],
+    read: (args, place, before) => [...before, ...args.map((arg) => readCidr(arg, place))],
   }),
 }
 
@@ -45,4 +45,9 @@ function parseLine(line: Line): LoadBalanceOptions {
   const values = initialValues(WEIGHTED_TABLE)
   applyOptions(line.block ?? [], WEIGHTED_TABLE, 'loadbalance', values)
   return { policy: 'weighted', token: file, file: file.text, reloadMs: values.reload }
+}
+
+function readCidr(token: Token, place: Place): Prefix {
+  const prefix = token.text.includes('/') ? parsePrefix(token.text) : undefined
+  return prefix ?? place.fail(`invalid CIDR '${token.text}'; write a network such as 10.0.0.0/8`, token)
 }

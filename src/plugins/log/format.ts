@@ -5,6 +5,8 @@ import type { Name } from '../../wire/name.ts'
 
 const COMMON = '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}'
 export const DEFAULT_FORMAT = COMMON
+/** For slow and failed queries: also who was asked, and why it failed. */
+export const DETAILED_FORMAT = `${COMMON} {upstreams} {error}`
 const NAMED: Readonly<Record<string, string>> = { '{common}': COMMON, '{combined}': `${COMMON} "{>opcode}"` }
 
 /** What a line says besides what the query itself holds. */
@@ -23,7 +25,14 @@ export type Format = readonly Part[]
 /** A format as a list of fixed texts and functions; unknown placeholders stay as they are. */
 export function compileFormat(text: string): Format {
   const expanded = text.replace(/\{common\}|\{combined\}/g, (name) => NAMED[name]!)
-  return expanded.split(/(\{[^{}]*\})/).filter((part) => part !== '').map((part) => PLACEHOLDERS[part] ?? (part.startsWith('{/') ? '-' : part))
+  return expanded.split(/(\{[^{}]*\})/).filter((part) => part !== '').map((part) => PLACEHOLDERS[part] ?? labelOf(part))
+}
+
+/** `{/plugin/label}` is metadata. */
+function labelOf(part: string): Part {
+  if (!part.startsWith('{/')) return part
+  const label = part.slice(2, -1)
+  return ({ q }) => q.metadata?.get(label) ?? '-'
 }
 
 export function formatLine(format: Format, entry: Logged): string {
@@ -46,7 +55,9 @@ const PLACEHOLDERS: Readonly<Record<string, (entry: Logged) => string>> = {
   '{>id}': ({ q }) => String(q.request.id),
   '{>opcode}': ({ q }) => String(q.request.opcode),
   '{>do}': ({ q }) => String(q.request.edns?.do ?? false),
-  '{>bufsize}': ({ q }) => String(q.protocol === 'tcp' ? 65_535 : Math.max(512, q.request.edns?.udpSize ?? 0)),
+  '{>bufsize}': ({ q }) => String(effectiveBufsize(q)),
+  '{upstreams}': ({ q }) => q.attempts?.map((attempt) => `${attempt.to}/${attempt.protocol}=${(attempt.tookMs / 1000).toFixed(3)}s`).join(',') || '-',
+  '{error}': ({ q }) => (q.error === undefined ? '-' : JSON.stringify(q.error.message)),
 }
 
 function bracketed(address: string): string {
@@ -54,6 +65,15 @@ function bracketed(address: string): string {
 }
 
 function flagText(q: Query): string {
-  const flags = (['qr', 'aa', 'tc', 'rd', 'ra', 'z', 'ad', 'cd'] as const).filter((flag) => q.reply[flag])
+  const flags = flagList(q)
   return flags.length === 0 ? '-' : flags.join(',')
+}
+
+export function flagList(q: Query): string[] {
+  return (['qr', 'aa', 'tc', 'rd', 'ra', 'z', 'ad', 'cd'] as const).filter((flag) => q.reply[flag])
+}
+
+/** Octets that the client takes. */
+export function effectiveBufsize(q: Query): number {
+  return q.protocol === 'tcp' ? 65_535 : Math.max(512, q.request.edns?.udpSize ?? 0)
 }

@@ -1,30 +1,40 @@
 import type { Env } from '../../core/env.ts'
 import { NEXT, type Slot, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
+import type { QuickStage } from '../../core/quick.ts'
 import { responseClass, responseType } from '../../core/response-type.ts'
 import { messageLength } from '../../wire/encode.ts'
 import { isSubdomain, lowerName, type Name } from '../../wire/name.ts'
-import { formatLine } from './format.ts'
+import { formatLine, type Logged } from './format.ts'
+import { jsonLine } from './json.ts'
 import type { LogRule } from './options.ts'
+import { Throttle } from './throttle.ts'
 
 interface Before {
   readonly name: Name
-  readonly rule: LogRule
+  readonly rule: Rule
   readonly size: number
   readonly startMs: number
 }
 
-/** One line per query, when it is answered. */
+interface Rule extends LogRule {
+  readonly throttle: Throttle
+}
+
+/** One line per query that a rule picks, when it is answered. */
 export class QueryLog implements Stage {
   readonly name = 'log'
+  readonly quick?: QuickStage
   readonly #env: Env
-  readonly #rules: readonly LogRule[]
+  readonly #rules: readonly Rule[]
   readonly #before: Slot<Before>
 
   constructor(env: Env, rules: readonly LogRule[]) {
     this.#env = env
-    this.#rules = rules
+    this.#rules = rules.map((rule) => ({ ...rule, throttle: new Throttle(rule.sample, rule.limit, env.clock, (left) => env.log.warning(`${left} lines left out (limit ${rule.limit!.lines})`)) }))
     this.#before = env.slot()
+    // What is answered quickly is not slow, so that it may pass by a log of slow queries alone.
+    if (rules.every((rule) => rule.classes.size === 0 && !rule.errors)) this.quick = { byWorkers: {} }
   }
 
   query(q: Query): Verdict {
@@ -38,7 +48,19 @@ export class QueryLog implements Stage {
     const before = this.#before.get(q)
     if (before === undefined) return
     const { rule, name, size, startMs } = before
-    if (!rule.classes.has('all') && !rule.classes.has(responseClass(responseType(q.reply, this.#env.clock.wallMs())))) return
-    this.#env.plainLog.info(formatLine(rule.format, { q, name, size, durationMs: this.#env.clock.nowMs() - startMs }))
+    const logged: Logged = { q, name, size, durationMs: this.#env.clock.nowMs() - startMs }
+    q.metadata?.set('log/type', () => responseType(q.reply, this.#env.clock.wallMs()))
+    q.metadata?.set('log/class', () => responseClass(responseType(q.reply, this.#env.clock.wallMs())))
+    if (!this.#picks(rule, logged) || !rule.throttle.take()) return
+    if (rule.format === 'json') this.#env.plainLog.line(jsonLine(logged, this.#env.clock.wallMs()))
+    else this.#env.plainLog.info(formatLine(rule.format, logged))
+  }
+
+  #picks({ classes, slowMs, errors }: Rule, { q, durationMs }: Logged): boolean {
+    if (classes.has('all') || (slowMs !== undefined && durationMs >= slowMs)) return true
+    if (errors && q.error !== undefined) return true
+    if (classes.size === 0 && !errors) return false
+    const kind = responseClass(responseType(q.reply, this.#env.clock.wallMs()))
+    return classes.has(kind) || (errors && kind === 'error')
   }
 }

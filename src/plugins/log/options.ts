@@ -1,17 +1,30 @@
 import { normalizeZone } from '../../corefile/keys.ts'
-import { applyOptions, initialValues, placeOf, row, type Place } from '../../corefile/options.ts'
+import { applyOptions, duration, flag, initialValues, integer, oneOf, placeOf, readDuration, readInteger, row, type Place } from '../../corefile/options.ts'
 import type { Directive, Line, Token } from '../../corefile/tree.ts'
 import type { ResponseClass } from '../../core/response-type.ts'
 import type { Name } from '../../wire/name.ts'
-import { compileFormat, DEFAULT_FORMAT, type Format } from './format.ts'
+import { compileFormat, DEFAULT_FORMAT, DETAILED_FORMAT, type Format } from './format.ts'
 
 const CLASSES = ['all', 'success', 'denial', 'error'] as const
 
-/** One scope with its format and the classes of answers that it logs. */
+/** One scope with what is logged of it, and how. */
 export interface LogRule {
   readonly scope: Name
-  readonly format: Format
+  readonly format: Format | 'json'
+  /** A line is written when one of the three says so. */
   readonly classes: ReadonlySet<ResponseClass | 'all'>
+  /** Undefined: time does not matter. */
+  readonly slowMs: number | undefined
+  readonly errors: boolean
+  /** One line of so many. */
+  readonly sample: number
+  readonly limit: Limit | undefined
+}
+
+/** At most so many lines in so much time. */
+export interface Limit {
+  readonly lines: number
+  readonly perMs: number
 }
 
 export const LOG_TABLE = {
@@ -22,6 +35,14 @@ export const LOG_TABLE = {
     help: 'which answers to log: all (default), success, denial, error',
     initial: [],
     read: (args, place, before) => [...before, ...args.map((arg) => CLASSES.find((known) => known === arg.text) ?? place.fail(`invalid Class: ${arg.text}`, arg))],
+  }),
+  slow: duration({ minMs: 1, initial: 0, help: 'log queries that took at least so long, with the time of each upstream; without class no others' }),
+  errors: flag({ help: 'log queries that failed, with the reason; without class no others' }),
+  format: oneOf(['text', 'json'], { initial: 'text', help: 'one JSON object a line instead of text' }),
+  sample: integer({ min: 1, initial: 1, help: 'write one line of N (default 1)' }),
+  limit: row<Limit | undefined>({
+    min: 1, max: 2, form: 'N [DURATION]', help: 'write at most N lines in DURATION (default 1s), then say how many were left out', initial: undefined,
+    read: ([lines, per], place) => ({ lines: readInteger(lines!, 1, 1_000_000, place), perMs: per === undefined ? 1000 : readDuration(per, 1, Infinity, place) }),
   }),
 }
 
@@ -37,9 +58,11 @@ function parseUse(line: Line): LogRule[] {
   const scopes = line.args.length === 0 ? ['.'] : (hasFormat ? line.args.slice(0, -1) : line.args).flatMap((arg) => scopeOf(arg, place))
   const values = initialValues(LOG_TABLE)
   applyOptions(line.block ?? [], LOG_TABLE, 'log', values)
-  const classes = new Set(values.class.length === 0 ? ['all' as const] : values.class)
-  const format = compileFormat(hasFormat ? last!.text : DEFAULT_FORMAT)
-  return scopes.map((scope) => ({ scope, format, classes }))
+  if (hasFormat && values.format === 'json') place.fail('a FORMAT and "format json" cannot both be given', last)
+  const picky = values.slow > 0 || values.errors
+  const classes = new Set(values.class.length === 0 && !picky ? ['all' as const] : values.class)
+  const format = values.format === 'json' ? 'json' : compileFormat(hasFormat ? last!.text : picky ? DETAILED_FORMAT : DEFAULT_FORMAT)
+  return scopes.map((scope) => ({ scope, format, classes, slowMs: values.slow > 0 ? values.slow : undefined, errors: values.errors, sample: values.sample, limit: values.limit }))
 }
 
 function scopeOf(token: Token, place: Place): string[] {

@@ -70,7 +70,7 @@ class Loop implements Stage {
     if (place === undefined) return
     const address = place.address === '0.0.0.0' ? '127.0.0.1' : place.address === '::' ? '::1' : place.address
     this.#self = new Upstream({ address, port: place.port, transport: 'dns' }, {
-      connections: { expireMs: GIVE_UP_MS, maxAgeMs: 0, maxIdle: 0, sourceAddress: undefined, tls: undefined },
+      connections: { expireMs: GIVE_UP_MS, maxAgeMs: 0, maxQueries: 0, maxIdle: 0, sourceAddress: undefined, tls: undefined },
       health: { intervalMs: RETRY_MS, timeoutMs: PROBE_TIMEOUT_MS, maxFails: 0, recursionDesired: true, domain: '.', protocol: 'udp' },
     }, this.#env, upstreamMetrics(this.#env.metrics, 'loop'))
     void this.#probe(this.#env.clock.nowMs() + GIVE_UP_MS)

@@ -1,6 +1,7 @@
 import { parseIp } from '../../base/ip.ts'
 import type { Place } from '../../corefile/options.ts'
 import type { Token } from '../../corefile/tree.ts'
+import { isMetadataLabel } from '../../core/metadata.ts'
 import type { Query } from '../../core/query.ts'
 import { EDNS, subnetOption } from '../../wire/edns.ts'
 import type { Edns, EdnsOption } from '../../wire/message.ts'
@@ -126,11 +127,16 @@ const VARIABLES: Readonly<Record<string, Data>> = {
   '{protocol}': (q) => new TextEncoder().encode(q.protocol),
 }
 
-/** Metadata labels pass, since CoreDNS takes them; without the `metadata` directive they have no value. */
+/** A variable, or `{plugin/label}`: metadata, which has a value where the block has the `metadata` directive and somebody knows it. */
 function readVariable(token: Token, place: Place): Data {
   const known = VARIABLES[token.text]
   if (known !== undefined) return known
-  return /^\{[a-z0-9_]+(\/[a-zA-Z0-9_-]+)+\}$/.test(token.text) ? () => undefined : place.fail(`unsupported variable name "${token.text}"`, token)
+  const label = /^\{(.*)\}$/.exec(token.text)?.[1]
+  if (label === undefined || !isMetadataLabel(label)) return place.fail(`unsupported variable name "${token.text}"`, token)
+  return (q) => {
+    const value = q.metadata?.get(label)
+    return value === undefined || value === '' ? undefined : new TextEncoder().encode(value)
+  }
 }
 
 function ofFamily(q: Query, text: string): Uint8Array | undefined {

@@ -44,7 +44,7 @@ export function readPattern(from: Token, to: string | undefined, place: Place): 
     return place.fail(`invalid regex matching pattern: ${from.text} (${(error as Error).message})`, from)
   }
   const groups = new RegExp(`${pattern.source}|`, pattern.flags).exec('')!.length - 1
-  const used = new Set([...(to ?? '').matchAll(/\{(\d+)\}/g)].map((match) => match[1]).filter((digit) => digit !== '0'))
+  const used = new Set([...(to ?? '').matchAll(/\{(\d+)\}/g)].map((match) => match[1]))
   if (used.size > groups) place.fail(`the rewrite regex pattern (${to}) uses more subexpressions than its corresponding matching regex pattern (${from.text})`, from)
   return pattern
 }

@@ -1,6 +1,6 @@
 import type { Place } from '../../corefile/options.ts'
 import type { Token } from '../../corefile/tree.ts'
-import { className, parseClass, parseRcode, parseType } from '../../wire/codes.ts'
+import { className, parseClass, parseRcode, parseTypeName } from '../../wire/codes.ts'
 import type { Edns } from '../../wire/message.ts'
 import { lowerName, parseName } from '../../wire/name.ts'
 import { matchKind, normalized, readPattern, replacer, type Replacer } from './matcher.ts'
@@ -10,7 +10,7 @@ const TTL_LIMIT = 0x7fffffff
 
 /** `type FROM TO`. Throws ConfigError. */
 export function parseTypeRule(mode: Rule['mode'], args: readonly Token[], place: Place): Rule {
-  const [from, to] = two(args, 'type', place).map((token) => parseType(token.text) ?? place.fail(`invalid type "${token.text}"`, token))
+  const [from, to] = two(args, 'type', place).map((token) => parseTypeName(token.text) ?? place.fail(`invalid type "${token.text}"`, token))
   return {
     mode,
     apply(q) {

@@ -2,7 +2,7 @@ import { compileGoRegexp } from '../../corefile/regexp.ts'
 import { applyOptions, initialValues, placeOf, readInteger, readZones, row, zoneList, type Place } from '../../corefile/options.ts'
 import type { Directive, Line, Token } from '../../corefile/tree.ts'
 import { parseExpression, ExpressionError, type Expression } from '../../core/expression.ts'
-import { CLASS, parseClass, parseRcode, parseType, RCODE } from '../../wire/codes.ts'
+import { CLASS, parseClass, parseRcode, parseTypeName, RCODE } from '../../wire/codes.ts'
 import type { Name } from '../../wire/name.ts'
 import { parseTemplate, TemplateError, type Template } from './go-template.ts'
 import { TEMPLATE_FUNCTIONS } from './functions.ts'
@@ -38,7 +38,7 @@ const records = (help: string) => row<readonly RecordTemplate[]>({ min: 1, max: 
 
 export const TEMPLATE_TABLE = {
   match: row<readonly RegExp[]>({ min: 1, max: Infinity, form: 'REGEX...', help: 'patterns for the name, of which one must match (default: every name)', initial: [], read: (args, place, before) => [...before, ...args.map((arg) => readPattern(arg, place))] }),
-  var: row<readonly Variable[]>({ min: 2, max: Infinity, form: 'NAME EXPRESSION', help: 'a value for the records, as .Var.NAME', initial: [], read: (args, place, before) => [...before, readVariable(args, place)] }),
+  var: row<readonly Variable[]>({ min: 2, max: Infinity, form: 'NAME EXPRESSION', help: 'a value for the records, as .Var.NAME', initial: [], read: (args, place, before) => [...before, readVariable(args, place, before)] }),
   expr: row<readonly Expression[]>({ min: 1, max: Infinity, form: 'EXPRESSION', help: 'what must be true besides the match', initial: [], read: (args, place, before) => [...before, readExpression(args, place)] }),
   answer: records('template of a record of the answer section'),
   additional: records('template of a record of the additional section'),
@@ -64,7 +64,7 @@ function parseOne(line: Line, blockZones: readonly Name[]): TemplateSpec {
   const [klass, type, ...zones] = line.args
   if (klass === undefined || type === undefined) place.fail(`Wrong argument count or unexpected line ending after '${(klass ?? line.token).text}': CLASS and TYPE wanted`)
   const classCode = upperOnly(klass!.text) ? parseClass(klass!.text) : undefined
-  const typeCode = upperOnly(type!.text) ? parseType(type!.text) : undefined
+  const typeCode = upperOnly(type!.text) ? parseTypeName(type!.text) : undefined
   const values = initialValues(TEMPLATE_TABLE)
   const spec = {
     class: classCode ?? (klass!.text === 'ANY' ? CLASS.ANY : place.fail(`invalid query class ${klass!.text}`, klass)),
@@ -107,9 +107,9 @@ function readTemplate(token: Token, place: Place): RecordTemplate {
   }
 }
 
-function readVariable([name, ...expression]: readonly Token[], place: Place): Variable {
+function readVariable([name, ...expression]: readonly Token[], place: Place, before: readonly Variable[]): Variable {
   if (!/^[A-Za-z_]\w*$/.test(name!.text)) place.fail(`invalid variable name "${name!.text}"`, name)
-  if (RESERVED.has(name!.text)) place.fail(`variable name "${name!.text}" is reserved`, name)
+  if (RESERVED.has(name!.text) || before.some((each) => each.name === name!.text)) place.fail(`variable name "${name!.text}" is reserved`, name)
   return { name: name!.text, expression: readExpression(expression, place) }
 }
 

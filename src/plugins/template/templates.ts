@@ -55,7 +55,7 @@ export class Templates implements Stage {
         q.fail(RCODE.SERVFAIL)
         return DONE
       }
-      this.#matches.with(q.server.label, match.zone, '', match.class, match.type).add()
+      this.#matches.with(q.server.label, match.zone, this.#env.block.view, match.class, match.type).add()
       return this.#answer(q, spec, match)
     }
     return NEXT
@@ -106,7 +106,7 @@ export class Templates implements Stage {
   }
 
   #record(q: Query, template: RecordTemplate, section: Section, match: Match): ResourceRecord | Error {
-    const labels = [q.server.label, match.zone, '', match.class, match.type, section, template.text]
+    const labels = [q.server.label, match.zone, this.#env.block.view, match.class, match.type, section, template.text]
     let text: string
     try {
       text = template.template.execute(match.data)
@@ -195,6 +195,6 @@ function dataOf(q: Query, facts: Facts): Value {
     Question: { Name: question.name, Qtype: question.type, Qclass: question.class },
     Remote: q.client.address,
     Var: { ...facts.variables as Record<string, Value>, [ANY_KEY]: true },
-    Meta: () => '',
+    Meta: (label) => (typeof label === 'string' ? q.metadata?.get(label) ?? '' : ''),
   }
 }

@@ -1,5 +1,5 @@
 import { parseDuration } from '../../base/duration.ts'
-import { applyOptions, checkCount, onlyLine, placeOf, readInteger, row, type Place, type Values } from '../../corefile/options.ts'
+import { applyOptions, checkCount, placeOf, readInteger, row, type Place, type Values } from '../../corefile/options.ts'
 import type { Token } from '../../corefile/tree.ts'
 import type { Plugin } from '../../core/plugin.ts'
 import { DEFAULT_SETTINGS } from '../../core/settings.ts'
@@ -27,14 +27,15 @@ export const timeoutsPlugin: Plugin = {
   name: 'timeouts',
   options: TIMEOUTS_TABLE,
   parse(directive) {
-    const line = onlyLine(directive.lines, 'timeouts')
-    const place: Place = placeOf('timeouts', line.token)
-    checkCount(line.args, 0, 0, place)
-    if (line.block === undefined || line.block.length === 0) place.fail('timeouts block with no timeouts specified; give at least one of read, write, idle, maxtcpqueries')
     const values: Values<typeof TIMEOUTS_TABLE> = {
       read: defaults.readMs, write: defaults.writeMs, idle: defaults.idleMs, maxtcpqueries: defaults.maxTcpQueries,
     }
-    applyOptions(line.block, TIMEOUTS_TABLE, 'timeouts', values)
+    for (const line of directive.lines) {
+      const place: Place = placeOf('timeouts', line.token)
+      checkCount(line.args, 0, 0, place)
+      if (line.block === undefined || line.block.length === 0) place.fail('timeouts block with no timeouts specified; give at least one of read, write, idle, maxtcpqueries', line.close)
+      applyOptions(line.block, TIMEOUTS_TABLE, 'timeouts', values)
+    }
     return { settings: { timeouts: { readMs: values.read, writeMs: values.write, idleMs: values.idle, maxTcpQueries: values.maxtcpqueries } } }
   },
 }

@@ -2,7 +2,7 @@ import { parseIp } from '../../base/ip.ts'
 import { firstLine, placeOf, refuseArguments } from '../../corefile/options.ts'
 import { DONE, type Plugin, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
-import { CLASS, TYPE } from '../../wire/codes.ts'
+import { TYPE } from '../../wire/codes.ts'
 import { srvRdata } from '../../wire/rdata.ts'
 
 export const whoamiPlugin: Plugin = {
@@ -26,7 +26,7 @@ const whoami: Stage = {
     const prefix = name === '.' ? `_${q.protocol}.` : `_${q.protocol}.${name}`
     reply.additionals = [
       { name, type: address.length === 4 ? TYPE.A : TYPE.AAAA, class: klass, ttl: 0, rdata: address },
-      { name: prefix, type: TYPE.SRV, class: klass === CLASS.ANY ? CLASS.IN : klass, ttl: 0, rdata: srvRdata({ priority: 0, weight: 0, port: q.client.port, target: '.' }) },
+      { name: prefix, type: TYPE.SRV, class: klass, ttl: 0, rdata: srvRdata({ priority: 0, weight: 0, port: q.client.port, target: '.' }) },
     ]
     return DONE
   },

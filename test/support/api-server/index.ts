@@ -5,11 +5,15 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { encodeEvent, encodeList, encodeObject } from './protobuf.ts'
 import { Collection, keyOf, matches, mergePatch, RESOURCES, type ApiObject, type Change, type Resource } from './objects.ts'
 
 export type { ApiObject } from './objects.ts'
 
 const BOOKMARK_MS = 200
+const PROTOBUF = 'application/vnd.kubernetes.protobuf'
+/** Replies whose clients want protobuf. */
+const inProtobuf = new WeakSet<ServerResponse>()
 
 interface Fault {
   readonly status: number
@@ -24,6 +28,8 @@ interface Fault {
 export interface ApiServerOptions {
   /** False: refuses `sendInitialEvents`, as servers before streaming lists do. */
   readonly streamingLists?: boolean
+  /** False: answers in JSON whatever is asked for. */
+  readonly protobuf?: boolean
   /** Wanted in `Authorization: Bearer`. */
   readonly token?: string
 }
@@ -104,6 +110,7 @@ export class ApiServerStandIn {
   async #serve(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     this.requests.push(`${request.method} ${request.url}`)
     reply.on('error', () => {})
+    if (this.#options.protobuf !== false && (request.headers.accept ?? '').startsWith(PROTOBUF)) inProtobuf.add(reply)
     const fault = this.#faults.find((each) => each.left > 0 && request.url!.includes(each.on))
     if (fault !== undefined) {
       fault.left--
@@ -132,7 +139,11 @@ export class ApiServerStandIn {
     const limit = Number(query.get('limit') ?? 0)
     const end = limit === 0 ? objects.length : start.at + limit
     const more = end < objects.length ? Buffer.from(JSON.stringify({ version: start.version, at: end })).toString('base64url') : ''
-    json(reply, 200, { kind: `${target.resource.kind}List`, apiVersion: 'v1', metadata: { resourceVersion: String(start.version), ...(more === '' ? {} : { continue: more, remainingItemCount: objects.length - end }) }, items: objects.slice(start.at, end) })
+    const metadata = { resourceVersion: String(start.version), ...(more === '' ? {} : { continue: more, remainingItemCount: objects.length - end }) }
+    const items = objects.slice(start.at, end)
+    if (!inProtobuf.has(reply)) return json(reply, 200, { kind: `${target.resource.kind}List`, apiVersion: 'v1', metadata, items })
+    reply.writeHead(200, { 'content-type': PROTOBUF })
+    reply.end(encodeList(target.resource.kind, metadata, items))
   }
 
   #watch(reply: ServerResponse, target: Target, query: URLSearchParams): void {
@@ -141,7 +152,7 @@ export class ApiServerStandIn {
     if (streaming && this.#options.streamingLists === false) return status(reply, 422, 'Invalid', 'sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled')
     if (streaming && query.get('resourceVersionMatch') !== 'NotOlderThan') return status(reply, 422, 'Invalid', 'resourceVersionMatch must be NotOlderThan')
     const missed = streaming ? [] : collection.since(Number(query.get('resourceVersion') ?? 0))
-    reply.writeHead(200, { 'content-type': 'application/json', 'transfer-encoding': 'chunked' })
+    reply.writeHead(200, { 'content-type': inProtobuf.has(reply) ? `${PROTOBUF};stream=watch` : 'application/json', 'transfer-encoding': 'chunked' })
     reply.flushHeaders()
     const say = (type: string, object: unknown) => this.#say(reply, type, object)
     if (missed === undefined) {
@@ -170,11 +181,11 @@ export class ApiServerStandIn {
 
   #say(reply: ServerResponse, type: string, object: unknown): void {
     if (this.silent) return
-    const line = `${JSON.stringify({ type, object })}\n`
+    const line = inProtobuf.has(reply) ? encodeEvent(type, object as Readonly<Record<string, unknown>>) : Buffer.from(`${JSON.stringify({ type, object })}\n`)
     if (!this.slow) return void reply.write(line)
     // Two chunks a line, cut wherever it falls.
-    reply.write(line.slice(0, line.length / 2))
-    reply.write(line.slice(line.length / 2))
+    reply.write(line.subarray(0, line.length / 2))
+    reply.write(line.subarray(line.length / 2))
   }
 
   #selected(target: Target, query: URLSearchParams): ApiObject[] {
@@ -240,6 +251,8 @@ function json(reply: ServerResponse, code: number, body: unknown): void {
 }
 
 function status(reply: ServerResponse, code: number, reason: string, message: string, headers: Readonly<Record<string, string>> = {}): void {
-  reply.writeHead(code, { 'content-type': 'application/json', ...headers })
-  reply.end(JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', message, reason, code }))
+  const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, reason, code }
+  const protobuf = inProtobuf.has(reply)
+  reply.writeHead(code, { 'content-type': protobuf ? PROTOBUF : 'application/json', ...headers })
+  reply.end(protobuf ? encodeObject(body) : JSON.stringify(body))
 }

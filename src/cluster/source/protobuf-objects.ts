@@ -1,0 +1,80 @@
+/** The fields of API objects that DNS needs, by their numbers in k8s.io/api's and apimachinery's generated.proto. */
+import type { Kind } from '../objects.ts'
+import { decodeProtobuf, flag, integer, many, map, message, octets, one, ProtobufError, text, texts, type MessageForm } from './protobuf.ts'
+
+/** Comes before every message that the API server sends (apimachinery, runtime/serializer/protobuf). */
+const MAGIC = Buffer.from('k8s\0')
+/** Of the wrapper around an object only the object. */
+const UNKNOWN = message({ 2: octets('raw') })
+const WATCH_EVENT = message({ 1: text('type'), 2: one('object', message({ 1: octets('raw') })) })
+const STATUS = message({ 3: text('message'), 4: text('reason'), 6: integer('code') })
+
+const METADATA = one('metadata', message({
+  1: text('name'),
+  3: text('namespace'),
+  6: text('resourceVersion'),
+  9: one('deletionTimestamp', message({})),
+  11: map('labels', ['kubernetes.io/service-name']),
+  12: map('annotations', ['endpoints.kubernetes.io/last-change-trigger-time', 'k8s.io/initial-events-end']),
+}))
+
+const OBJECTS: Readonly<Record<Kind, MessageForm>> = {
+  Namespace: message({ 1: METADATA }),
+  Pod: message({ 1: METADATA, 3: one('status', message({ 6: text('podIP') })) }),
+  Service: message({
+    1: METADATA,
+    2: one('spec', message({
+      1: many('ports', message({ 1: text('name'), 2: text('protocol'), 3: integer('port') })),
+      2: map('selector'),
+      3: text('clusterIP'),
+      4: text('type'),
+      5: texts('externalIPs'),
+      10: text('externalName'),
+      18: texts('clusterIPs'),
+    })),
+    3: one('status', message({ 1: one('loadBalancer', message({ 1: many('ingress', message({ 1: text('ip'), 2: text('hostname') })) })) })),
+  }),
+  EndpointSlice: message({
+    1: METADATA,
+    2: many('endpoints', message({
+      1: texts('addresses'),
+      2: one('conditions', message({ 1: flag('ready') })),
+      3: text('hostname'),
+      4: one('targetRef', message({ 3: text('name') })),
+      7: text('zone'),
+    })),
+    3: many('ports', message({ 1: text('name'), 2: text('protocol'), 3: integer('port') })),
+  }),
+}
+
+const LISTS = Object.fromEntries(Object.entries(OBJECTS).map(([kind, form]) => [
+  kind, message({ 1: one('metadata', message({ 2: text('resourceVersion'), 3: text('continue') })), 2: many('items', form) }),
+])) as Readonly<Record<Kind, MessageForm>>
+
+/** A reply to a list, in the shape of its JSON. Throws ProtobufError. */
+export function decodeList(kind: Kind, bytes: Buffer): Readonly<Record<string, unknown>> {
+  return decodeEnveloped(bytes, LISTS[kind])
+}
+
+/** One frame of a watch, in the shape of its JSON. Throws ProtobufError. */
+export function decodeWatchEvent(kind: Kind, bytes: Buffer): { readonly type: string; readonly object: Readonly<Record<string, unknown>> } {
+  const { type, object } = decodeProtobuf(bytes, WATCH_EVENT) as { type?: string; object?: { raw?: Buffer } }
+  if (type === undefined || object?.raw === undefined) throw new ProtobufError('a watch event without type or object')
+  return { type, object: decodeEnveloped(object.raw, type === 'ERROR' ? STATUS : OBJECTS[kind]) }
+}
+
+/** A failure as the API server explains it; undefined for octets that are something else. */
+export function decodeStatus(bytes: Buffer): { readonly message?: string } | undefined {
+  try {
+    return decodeEnveloped(bytes, STATUS)
+  } catch (error) {
+    if (error instanceof ProtobufError) return undefined
+    throw error
+  }
+}
+
+function decodeEnveloped(bytes: Buffer, form: MessageForm): Readonly<Record<string, unknown>> {
+  if (bytes.length < MAGIC.length || bytes.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0) throw new ProtobufError('not a message of the Kubernetes API')
+  const { raw } = decodeProtobuf(bytes, UNKNOWN, MAGIC.length) as { raw?: Buffer }
+  return decodeProtobuf(raw ?? Buffer.alloc(0), form)
+}

@@ -1,0 +1,40 @@
+import type { Stage } from './plugin.ts'
+import type { Query } from './query.ts'
+
+/**
+ * What stages know of one query besides its message, by label: `kubernetes/client-namespace`. There is one for each query that comes to a
+ * block with the `metadata` directive; questions that stages ask below themselves share it. Values are worked out when somebody looks.
+ */
+export class Metadata {
+  readonly #q: Query
+  readonly #providers: readonly Stage[]
+  readonly #said = new Map<string, () => string>()
+
+  /** `q` as it came to the block; providers look at what the client asked. */
+  constructor(q: Query, providers: readonly Stage[]) {
+    this.#q = q
+    this.#providers = providers
+  }
+
+  /** Undefined when nobody knows. */
+  get(label: string): string | undefined {
+    const said = this.#said.get(label)
+    if (said !== undefined) return said()
+    for (let i = this.#providers.length - 1; i >= 0; i--) {
+      const value = this.#providers[i]!.metadata!(label, this.#q)
+      if (value !== undefined) return value
+    }
+    return undefined
+  }
+
+  /** What a stage finds out while it works on the query. */
+  set(label: string, value: () => string): void {
+    this.#said.set(label, value)
+  }
+}
+
+/** `plugin/label`, neither of them empty. */
+export function isMetadataLabel(text: string): boolean {
+  const slash = text.indexOf('/')
+  return slash > 0 && slash < text.length - 1
+}

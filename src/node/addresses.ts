@@ -1,0 +1,86 @@
+import { equalIp, formatIp } from '../base/ip.ts'
+import { hasCode } from '../netlink/nftables.ts'
+import type { Address, Rtnetlink } from '../netlink/rtnetlink.ts'
+import type { StateLog } from './state-log.ts'
+
+/** An address that nobody renews is gone after this; every agent of the node renews it. */
+export const LIFETIME_S = 60
+export const RENEW_MS = 15_000
+
+/** Our addresses on the node, each with a lifetime. */
+export class NodeAddresses {
+  readonly #routes: Rtnetlink
+  readonly #addresses: readonly Uint8Array[]
+  readonly #linkName: string | undefined
+  readonly #log: StateLog
+
+  /** `linkName`: a dummy link to put them on; undefined for `lo`. */
+  constructor(addresses: readonly Uint8Array[], linkName: string | undefined, routes: Rtnetlink, log: StateLog) {
+    this.#addresses = addresses
+    this.#linkName = linkName
+    this.#routes = routes
+    this.#log = log
+  }
+
+  /** Adds what is missing on the link. Rejects with NetlinkError. */
+  async ensure(): Promise<void> {
+    const link = await this.#link()
+    const there = await this.#routes.addresses()
+    for (const bytes of this.#addresses.filter((address) => !there.some((other) => other.link === link.index && equalIp(other.bytes, address)))) {
+      await this.#put(bytes, link.index)
+      this.#log.changed('address added', { address: formatIp(bytes), link: link.name, lifetimeSeconds: LIFETIME_S })
+    }
+  }
+
+  /** Gives all of them their whole lifetime again. Rejects with NetlinkError. */
+  async renew(): Promise<void> {
+    const link = await this.#link()
+    for (const bytes of this.#addresses) await this.#put(bytes, link.index)
+  }
+
+  /** Takes them from the link that we put them on, and the link with them if it is one of ours. */
+  async remove(): Promise<void> {
+    const link = await this.#link()
+    for (const address of await this.#ours(link.index)) {
+      await this.#routes.removeAddress(address)
+      this.#log.changed('address removed', { address: formatIp(address.bytes), link: link.name })
+    }
+    if (link.name === 'lo') return
+    await this.#routes.removeLink(link.index)
+    this.#log.changed('link removed', { link: link.name })
+  }
+
+  /** Which of our addresses the node has, on whichever link. */
+  async present(): Promise<Uint8Array[]> {
+    const there = await this.#routes.addresses()
+    return this.#addresses.filter((address) => there.some((other) => equalIp(other.bytes, address)))
+  }
+
+  async #ours(link: number): Promise<Address[]> {
+    return (await this.#routes.addresses()).filter((there) => there.link === link && this.#addresses.some((address) => equalIp(there.bytes, address)))
+  }
+
+  #put(bytes: Uint8Array, link: number): Promise<void> {
+    return this.#routes.addAddress({ link, bytes, bits: bytes.length * 8, host: true, lifetimeSeconds: LIFETIME_S })
+  }
+
+  /** The link that carries the addresses; `lo` where the kernel has no dummy links. */
+  async #link(): Promise<{ readonly index: number; readonly name: string }> {
+    const named = this.#linkName === undefined ? undefined : await this.#dummy(this.#linkName)
+    const link = named ?? (await this.#routes.link('lo'))!
+    if (!link.up) await this.#routes.setUp(link.index)
+    return link
+  }
+
+  async #dummy(name: string) {
+    const known = await this.#routes.link(name)
+    if (known !== undefined) return known
+    try {
+      await this.#routes.addLink(name, 'dummy')
+      return await this.#routes.link(name)
+    } catch (error) {
+      if (!hasCode(error, 'EOPNOTSUPP')) throw error
+      return undefined
+    }
+  }
+}

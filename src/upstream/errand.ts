@@ -1,0 +1,323 @@
+import type { Clock, Timer } from '../base/clock.ts'
+import { Expiry } from '../base/expiry.ts'
+import type { Random } from '../core/env.ts'
+import type { Protocol } from '../core/query.ts'
+import type { Attempt } from '../core/trace.ts'
+import { RCODE, rcodeName } from '../wire/codes.ts'
+import { WireError, type Message } from '../wire/message.ts'
+import type { Call, Caller } from './call.ts'
+import { UpstreamError } from './failure.ts'
+import { readReply } from './reply.ts'
+import { isTruncated, makeRequest, matchReply, type Request } from './request.ts'
+import type { Upstream } from './upstream.ts'
+
+/** One question takes at most this long, however many attempts it makes. */
+const DEADLINE_MS = 5000
+/** Without a limit of attempts, each but the first few waits so long after the last: a refusal comes at once. */
+const PAUSE_MS = 50
+/** Questions under way at an upstream that is down: enough to notice that it is back. More would only wait. */
+const DOWN_LIMIT = 64
+/** Questions that are also asked elsewhere, per question. */
+const HEDGES = 2
+/** How often we look whether an upstream that was busy has fallen silent. */
+const HEDGE_LOOKS = 5
+
+/** What asking came to: a reply, or why there is none. */
+export type Outcome = Ending & Asked
+
+type Ending =
+  | { readonly kind: 'reply'; readonly reply: Message }
+  /** An upstream answered another question. */
+  | { readonly kind: 'wrong' }
+  | { readonly kind: 'failed'; readonly rcode: number; readonly error: Error }
+
+interface Asked {
+  /** Who was asked, in the order in which that ended. */
+  readonly attempts: readonly Attempt[]
+}
+
+/** How upstreams are tried. */
+export interface ErrandRules {
+  readonly readTimeoutMs: number
+  /** Silence after which another upstream, or another connection, is asked as well; 0 for never. */
+  readonly hedgeMs: number
+  /** Undefined: twice the number of upstreams. 0: only the deadline limits. */
+  readonly maxAttempts: number | undefined
+  /** Answers that make the next upstream try. */
+  readonly failover: ReadonlySet<number>
+  /** Fail at once when every upstream is down. */
+  readonly failfast: boolean
+  /** A truncated answer over UDP is asked for again over TCP. */
+  readonly retryTruncated: boolean
+}
+
+/** What errands tell. */
+export interface ErrandEvents {
+  /** A question found every upstream down. */
+  allDown(): void
+  hedged(): void
+}
+
+export interface ErrandWorld {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** Takes questions to upstreams, in the order given, until one answers (specification 3.26.2, 11.6). */
+export class Errands {
+  readonly rules: ErrandRules
+  readonly events: ErrandEvents
+  readonly world: ErrandWorld
+  readonly timeouts: Expiry<Try>
+  readonly hedges: Expiry<Try>
+
+  constructor(rules: ErrandRules, world: ErrandWorld, events: ErrandEvents) {
+    this.rules = rules
+    this.world = world
+    this.events = events
+    this.timeouts = new Expiry(world.clock, rules.readTimeoutMs, (attempt) => attempt.timeOut())
+    this.hedges = new Expiry(world.clock, rules.hedgeMs, (attempt) => attempt.look())
+  }
+
+  /** `done` hears the outcome once, maybe before this returns. */
+  run(message: Message, protocol: Protocol, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void): void {
+    let request: Request
+    try {
+      request = makeRequest(message)
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      return done({ kind: 'failed', rcode: RCODE.FORMERR, error, attempts: [] })
+    }
+    new Errand(this, request, protocol, order, cancelAtMs, done).start()
+  }
+
+  stop(): void {
+    this.timeouts.stop()
+    this.hedges.stop()
+  }
+}
+
+/** One question on its way. */
+class Errand {
+  readonly errands: Errands
+  readonly request: Request
+  readonly #order: readonly Upstream[]
+  readonly #done: (outcome: Outcome) => void
+  readonly #deadlineMs: number
+  /** No attempt begins after this. */
+  readonly #lastStartMs: number
+  readonly #asked: Attempt[] = []
+  /** Attempts allowed to fail. */
+  readonly #limit: number
+  /** Under way: one, or a few while it is hedged. */
+  readonly #tries: Try[] = []
+  #protocol: Protocol
+  #turn = 0
+  #made = 0
+  #downs = 0
+  #failovers = 0
+  #hedges = 0
+  #last: Error | undefined
+  #over = false
+
+  constructor(errands: Errands, request: Request, protocol: Protocol, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void) {
+    this.errands = errands
+    this.request = request
+    this.#protocol = protocol
+    this.#order = order.length > 1 && order.some((upstream) => upstream.health.doubtful) ? doubtfulLast(order) : order
+    this.#done = done
+    this.#deadlineMs = errands.world.clock.nowMs() + DEADLINE_MS
+    this.#lastStartMs = Math.min(this.#deadlineMs, cancelAtMs)
+    this.#limit = (errands.rules.maxAttempts ?? 2 * order.length) || Infinity
+  }
+
+  start(): void {
+    this.#next()
+  }
+
+  answered(attempt: Try, bytes: Uint8Array): void {
+    if (this.#over) return
+    this.#drop(attempt)
+    const { rules } = this.errands
+    const { upstream, network } = attempt
+    if (network === 'udp' && isTruncated(bytes)) {
+      if (rules.retryTruncated) {
+        this.#note(attempt, 'truncated')
+        return this.#further(() => this.#ask(upstream, 'tcp'))
+      }
+      if (this.#protocol === 'tcp') return this.#failed(attempt, new UpstreamError('closed', `${upstream.label}: the answer is truncated, and TCP is refused`))
+    }
+    const reply = readReply(bytes, network)
+    if (reply !== undefined) this.#note(attempt, rcodeName(reply.rcode))
+    if (reply === undefined) return this.#failed(attempt, new UpstreamError('closed', `read ${network} ${upstream.label}: the reply cannot be parsed`))
+    if (matchReply(this.request, bytes) === 'no') return this.#finish({ kind: 'wrong' })
+    if (rules.failover.has(reply.rcode) && ++this.#failovers < this.#order.length) return this.#further(() => this.#next())
+    this.#finish({ kind: 'reply', reply })
+  }
+
+  failed(attempt: Try, error: UpstreamError): void {
+    if (this.#over) return
+    this.#drop(attempt)
+    this.#failed(attempt, error)
+  }
+
+  /** The attempt has been silent for a while: ask another upstream too, or the same over another connection. */
+  hedge(attempt: Try): void {
+    if (this.#over || this.#hedges >= HEDGES || this.#made >= this.#limit) return
+    const other = this.#order.find((upstream) => !upstream.health.down && !upstream.health.doubtful && !this.#isAsked(upstream))
+    if (other === undefined && attempt.network === 'udp') return
+    attempt.call?.doubt()
+    if (other !== undefined) attempt.upstream.health.check()
+    this.#hedges++
+    this.errands.events.hedged()
+    this.#ask(other ?? attempt.upstream, this.#protocol)
+  }
+
+  #failed(attempt: Try, error: UpstreamError): void {
+    this.#last = error
+    this.#note(attempt, error.message)
+    if (error.spoofed) this.#protocol = 'tcp'
+    attempt.upstream.health.check()
+    if (this.#made >= this.#limit || this.#downs >= this.#order.length) return this.#giveUp()
+    if (this.#limit === Infinity && this.#made > 2 * this.#order.length) {
+      this.errands.world.clock.after(PAUSE_MS, () => this.#next())
+      return
+    }
+    this.#next()
+  }
+
+  /** Asks the next upstream that is not down; when all are, one at random, in case it is the health check that does not work. */
+  #next(): void {
+    const { clock, random } = this.errands.world
+    if (this.#over) return
+    if (clock.nowMs() >= this.#lastStartMs) return this.#giveUp()
+    const count = this.#order.length
+    const allAsked = this.#order.every((upstream) => this.#isAsked(upstream))
+    for (let looked = 0; looked < count; looked++) {
+      if (this.#turn % count === 0) this.#downs = 0
+      const upstream = this.#order[this.#turn++ % count]!
+      if (!allAsked && this.#isAsked(upstream)) continue
+      if (!upstream.health.down) return this.#ask(upstream, this.#protocol)
+      if (++this.#downs >= count) break
+    }
+    // What is under way may still answer, and comes back here if it does not.
+    if (this.#tries.length > 0) return
+    this.#downs = count
+    this.errands.events.allDown()
+    const any = this.#order[random.int(count)]
+    if (any === undefined || this.errands.rules.failfast || any.outstanding >= DOWN_LIMIT) return this.#giveUp()
+    this.#ask(any, this.#protocol)
+  }
+
+  #note({ upstream, network, startMs }: Try, outcome: string): void {
+    this.#asked.push({ to: upstream.label, protocol: network, tookMs: this.errands.world.clock.nowMs() - startMs, outcome })
+  }
+
+  /** An attempt that was answered does not count. */
+  #further(ask: () => void): void {
+    this.#made--
+    ask()
+  }
+
+  #isAsked(upstream: Upstream): boolean {
+    return this.#tries.some((attempt) => attempt.upstream === upstream)
+  }
+
+  #ask(upstream: Upstream, protocol: Protocol): void {
+    this.#made++
+    const attempt = new Try(this, upstream)
+    this.#tries.push(attempt)
+    attempt.start(protocol, this.#deadlineMs)
+  }
+
+  #drop(attempt: Try): void {
+    attempt.end()
+    const at = this.#tries.indexOf(attempt)
+    if (at >= 0) this.#tries.splice(at, 1)
+  }
+
+  /** No further attempts; those under way may still bring an answer. */
+  #giveUp(): void {
+    if (this.#tries.length > 0) return
+    this.#finish({ kind: 'failed', rcode: RCODE.SERVFAIL, error: this.#last ?? new Error('no healthy proxies') })
+  }
+
+  #finish(outcome: Ending): void {
+    this.#over = true
+    for (const attempt of this.#tries) {
+      attempt.giveUp()
+      this.#note(attempt, 'another answered first')
+    }
+    this.#done({ ...outcome, attempts: this.#asked })
+  }
+}
+
+/** One upstream asked for an errand, with its time limits. */
+class Try implements Caller {
+  readonly upstream: Upstream
+  readonly #errand: Errand
+  call: Call | undefined
+  startMs = 0
+  #looks = 0
+  #over = false
+  #timer: Timer | undefined
+
+  constructor(errand: Errand, upstream: Upstream) {
+    this.#errand = errand
+    this.upstream = upstream
+  }
+
+  get network(): Call['network'] {
+    return this.call!.network
+  }
+
+  start(protocol: Protocol, deadlineMs: number): void {
+    const { errands, request } = this.#errand
+    const nowMs = errands.world.clock.nowMs()
+    this.startMs = nowMs
+    if (nowMs + errands.rules.readTimeoutMs <= deadlineMs) errands.timeouts.add(this, nowMs)
+    else this.#timer = errands.world.clock.after(Math.max(1, deadlineMs - nowMs), () => this.timeOut())
+    if (errands.rules.hedgeMs > 0) errands.hedges.add(this, nowMs)
+    this.call = this.upstream.call(request, protocol, this)
+    this.call.start()
+  }
+
+  answered(reply: Uint8Array): void {
+    this.#errand.answered(this, reply)
+  }
+
+  failed(error: UpstreamError): void {
+    this.#errand.failed(this, error)
+  }
+
+  timeOut(): void {
+    if (this.#over) return
+    this.#errand.failed(this, this.call!.timeOut())
+  }
+
+  /** A peer that says anything at all is alive: only silence is a reason to ask elsewhere. */
+  look(): void {
+    const { hedges, world } = this.#errand.errands
+    if (this.#over) return
+    if (this.call!.silent) return this.#errand.hedge(this)
+    if (++this.#looks < HEDGE_LOOKS) hedges.add(this, world.clock.nowMs())
+  }
+
+  giveUp(): void {
+    this.end()
+    this.call?.giveUp()
+  }
+
+  /** Stops its clocks. */
+  end(): void {
+    const { timeouts, hedges } = this.#errand.errands
+    this.#over = true
+    timeouts.remove(this)
+    hedges.remove(this)
+    this.#timer?.cancel()
+  }
+}
+
+function doubtfulLast(order: readonly Upstream[]): readonly Upstream[] {
+  return [...order.filter((upstream) => !upstream.health.doubtful), ...order.filter((upstream) => upstream.health.doubtful)]
+}

@@ -1,0 +1,23 @@
+import { decodeMessage } from '../wire/decode.ts'
+import { Message, WireError } from '../wire/message.ts'
+import type { Network } from './call.ts'
+
+/** The message in a reply, or undefined when it cannot be read. A datagram that was cut off in the middle is a truncated answer. */
+export function readReply(bytes: Uint8Array, network: Network): Message | undefined {
+  try {
+    return decodeMessage(bytes)
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error
+    if (network !== 'udp' || error.code !== 'short' || error.partial === undefined) return undefined
+    return cutOff(error.partial)
+  }
+}
+
+function cutOff(partial: Message): Message {
+  const message = Object.assign(new Message(), partial)
+  message.answers = []
+  message.authorities = []
+  message.additionals = []
+  message.tc = true
+  return message
+}

@@ -1,0 +1,53 @@
+import { encodeMessage } from '../wire/encode.ts'
+import type { Message } from '../wire/message.ts'
+import { skipName } from '../wire/name.ts'
+
+const HEADER_BYTES = 12
+const TYPE_AND_CLASS_BYTES = 4
+
+/** A question as it goes to upstreams: octets, whose id is set by who sends a copy. */
+export interface Request {
+  readonly packet: Uint8Array
+  /** Where the question section ends, which has one question. */
+  readonly questionEnd: number
+  /** The letters' case is random (0x20): an answer must repeat it. */
+  readonly exactCase: boolean
+}
+
+/** Throws WireError for a message without a wire form. */
+export function makeRequest(message: Message): Request {
+  const packet = encodeMessage(message)
+  return { packet, questionEnd: skipName(packet, HEADER_BYTES) + TYPE_AND_CLASS_BYTES, exactCase: false }
+}
+
+export type Match = 'same' | 'other-case' | 'no'
+
+/** Whether octets are a reply to the question that was asked: that one name, type and class. */
+export function matchReply(request: Request, reply: Uint8Array): Match {
+  const { packet, questionEnd } = request
+  const isReply = reply.length >= questionEnd && (reply[2]! & 0x80) !== 0 && reply[4] === 0 && reply[5] === 1
+  if (!isReply) return 'no'
+  let match: Match = 'same'
+  for (let i = HEADER_BYTES; i < questionEnd; i++) {
+    const [asked, got] = [packet[i]!, reply[i]!]
+    if (asked === got) continue
+    // Length octets are below the letters, so that folding the case cannot make two names of different labels equal.
+    if (i >= questionEnd - TYPE_AND_CLASS_BYTES || (asked ^ got) !== 0x20 || !isLetter(asked)) return 'no'
+    match = 'other-case'
+  }
+  return match
+}
+
+function isLetter(octet: number): boolean {
+  const lower = octet | 0x20
+  return lower >= 0x61 && lower <= 0x7a
+}
+
+/** The rcode's lower four bits: all that metrics and policies need without looking for an OPT. */
+export function rcodeOf(reply: Uint8Array): number {
+  return reply[3]! & 0xf
+}
+
+export function isTruncated(reply: Uint8Array): boolean {
+  return (reply[2]! & 0x02) !== 0
+}

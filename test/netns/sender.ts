@@ -1,0 +1,115 @@
+/**
+ * Asks again and again and remembers what became of each question: one process in a namespace, many sockets. The first argument is
+ * `SenderOptions` as JSON; a line on standard input is answered with `Observed` as JSON. Times are of the machine's monotonic clock,
+ * which all processes share.
+ */
+import { createSocket } from 'node:dgram'
+import { createConnection, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
+import { decode, encode, RECURSION_DESIRED } from 'dns-packet'
+import { now } from './monotonic.ts'
+
+export interface SenderOptions {
+  readonly addresses: readonly string[]
+  readonly name: string
+  /** Of all addresses together, over UDP. */
+  readonly perSecond: number
+  /** To each address; each asks ten times a second. */
+  readonly connections: number
+}
+
+export interface Observed {
+  /** By address: when asked, and when answered, or -1. */
+  readonly udp: Readonly<Record<string, readonly (readonly [asked: number, answered: number])[]>>
+  /** Ends of connections. `slot` names one that is opened again and again. */
+  readonly ends: readonly { readonly slot: string; readonly at: number; readonly how: 'reset' | 'clean' }[]
+  /** Answers over TCP, by address. */
+  readonly tcpAnswers: Readonly<Record<string, readonly number[]>>
+  /** Moments when this process itself was late: when, and by how much. */
+  readonly lags: readonly (readonly [at: number, ms: number])[]
+}
+
+const SOCKETS = 8
+const TICK_MS = 5
+const TCP_EVERY_MS = 100
+const RECONNECT_MS = 20
+/** A wait of this long is the machine's doing. */
+const LAG_MS = 15
+
+const options = JSON.parse(process.argv[2]!) as SenderOptions
+const udp: Record<string, [number, number][]> = Object.fromEntries(options.addresses.map((address) => [address, []]))
+const tcpAnswers: Record<string, number[]> = Object.fromEntries(options.addresses.map((address) => [address, []]))
+const ends: Observed['ends'][number][] = []
+const lags: [number, number][] = []
+
+run()
+
+function run(): void {
+  const senders = options.addresses.flatMap((address) => Array.from({ length: SOCKETS }, () => udpSender(address)))
+  for (const address of options.addresses) for (let i = 0; i < options.connections; i++) keepConnection(address, `${address}#${i}`)
+  let sent = 0
+  const start = now()
+  let last = start
+  setInterval(() => {
+    const at = now()
+    if (at - last > TICK_MS + LAG_MS) lags.push([at, at - last - TICK_MS])
+    last = at
+    // What was due while this process stood still is left out: a burst would tell of the machine, not of the resolver.
+    const due = Math.min(Math.floor((at - start) * options.perSecond / 1000), sent + Math.ceil(options.perSecond * 4 * TICK_MS / 1000))
+    while (sent < due) senders[sent++ % senders.length]!()
+  }, TICK_MS)
+  createInterface({ input: process.stdin }).on('line', () => process.stdout.write(`${JSON.stringify({ udp, ends, tcpAnswers, lags } satisfies Observed)}\n`)).on('close', () => process.exit())
+  process.stdout.write('ready\n')
+}
+
+function question(id: number): Buffer {
+  return encode({ type: 'query', id, flags: RECURSION_DESIRED, questions: [{ name: options.name, type: 'A' }] })
+}
+
+/** A socket that keeps its port. */
+function udpSender(address: string): () => void {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  const awaited = new Map<number, [number, number]>()
+  let id = 0
+  socket.on('message', (packet) => {
+    const key = packet.readUInt16BE(0)
+    const query = awaited.get(key)
+    if (query === undefined || (packet[3]! & 0xf) !== 0) return
+    awaited.delete(key)
+    query[1] = now()
+  })
+  socket.on('error', () => undefined)
+  return () => {
+    id = (id + 1) & 0xffff
+    const query: [number, number] = [now(), -1]
+    awaited.set(id, query)
+    udp[address]!.push(query)
+    socket.send(question(id), 53, address, () => undefined)
+  }
+}
+
+function keepConnection(address: string, slot: string): void {
+  const socket: Socket = createConnection({ host: address, port: 53, noDelay: true })
+  let failed = false
+  let pending = Buffer.alloc(0)
+  let id = 0
+  const timer = setInterval(() => {
+    if (socket.readyState !== 'open') return
+    const packet = question(++id & 0xffff)
+    socket.write(Buffer.concat([Buffer.of(packet.length >> 8, packet.length & 0xff), packet]))
+  }, TCP_EVERY_MS)
+  socket.on('data', (chunk) => {
+    pending = Buffer.concat([pending, chunk])
+    while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
+      const length = pending.readUInt16BE(0)
+      if (decode(pending.subarray(2, 2 + length)).type === 'response') tcpAnswers[address]!.push(now())
+      pending = pending.subarray(2 + length)
+    }
+  })
+  socket.on('error', () => { failed = true })
+  socket.on('close', () => {
+    clearInterval(timer)
+    ends.push({ slot, at: now(), how: failed ? 'reset' : 'clean' })
+    setTimeout(() => keepConnection(address, slot), RECONNECT_MS)
+  })
+}
