@@ -22,9 +22,10 @@ export async function ask(q: Query, chain: Chain, from: number, wanted: Ask): Pr
   child.cancelAtMs = q.cancelAtMs
   child.metadata = q.metadata
   await (wanted.scope === 'below' ? chain.run(child, from) : q.server.dispatch(child))
-  return { message: child.reply, written: child.written && !child.dropped, error: child.error }
+  if (child.attempts !== undefined) q.attempts = q.attempts === undefined ? child.attempts : [...q.attempts, ...child.attempts]
+  return { message: child.reply, written: child.written && !child.dropped, error: child.error, by: child.answeredBy }
 }
 
 function refused(q: Query, text: string): Answer {
-  return { message: replyTo(q.request, RCODE.SERVFAIL), written: false, error: new Error(text) }
+  return { message: replyTo(q.request, RCODE.SERVFAIL), written: false, error: new Error(text), by: '' }
 }

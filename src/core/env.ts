@@ -57,6 +57,8 @@ export interface Answer {
   /** False when no stage wrote a message and only the rcode counts. */
   readonly written: boolean
   readonly error: Error | undefined
+  /** Name of the stage that answered; empty for none. */
+  readonly by: string
 }
 
 export interface BlockInfo {

@@ -1,5 +1,6 @@
 import { Message, type Question } from '../wire/message.ts'
 import { RCODE } from '../wire/codes.ts'
+import type { ExtendedError } from '../wire/edns.ts'
 import type { Metadata } from './metadata.ts'
 import type { ServerInfo } from './server-info.ts'
 import type { Attempt, Trace } from './trace.ts'
@@ -47,6 +48,8 @@ export class Query {
   dropped = false
   /** Why there is no good answer, for `errors`. */
   error: Error | undefined
+  /** What a client with EDNS is told besides the rcode (RFC 8914). */
+  extendedError: ExtendedError | undefined
   /** Name of the stage that ended the way down; empty while nobody has. */
   answeredBy = ''
   /** What upstreams were asked, in order, for the log; undefined when none was. */
@@ -98,6 +101,7 @@ export class Query {
     this.reply = replyTo(this.request, rcode)
     this.written = true
     this.error = undefined
+    this.extendedError = undefined
     return this.reply
   }
 
@@ -109,10 +113,11 @@ export class Query {
   }
 
   /** Ends without a message: the server answers with this rcode alone. */
-  fail(rcode: number, error?: Error): void {
+  fail(rcode: number, error?: Error, extended?: ExtendedError): void {
     this.reply = replyTo(this.request, rcode)
     this.written = false
     this.error = error
+    this.extendedError = extended
   }
 }
 

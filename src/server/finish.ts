@@ -1,4 +1,4 @@
-import { EDNS } from '../wire/edns.ts'
+import { EDNS, extendedErrorOption } from '../wire/edns.ts'
 import { fitReply } from '../wire/encode.ts'
 import { replyTo, type Query } from '../core/query.ts'
 
@@ -34,7 +34,9 @@ export function mirrorOpt(q: Query, echoed: { has(code: number): boolean }): voi
   const asked = q.request.edns
   if (asked === undefined) return
   const made = q.reply.edns
+  const options = made === undefined ? asked.options.filter((option) => echoed.has(option.code)) : made.options
+  const told = q.extendedError === undefined ? options : [...options, extendedErrorOption(q.extendedError.code, q.extendedError.text)]
   q.reply.edns = made === undefined
-    ? { ...asked, version: 0, z: asked.z & KEPT_Z, options: asked.options.filter((option) => echoed.has(option.code)) }
-    : { udpSize: asked.udpSize, version: 0, do: made.do || asked.do, z: made.z & KEPT_Z, options: made.options }
+    ? { ...asked, version: 0, z: asked.z & KEPT_Z, options: told }
+    : { udpSize: asked.udpSize, version: 0, do: made.do || asked.do, z: made.z & KEPT_Z, options: told }
 }

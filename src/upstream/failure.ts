@@ -1,3 +1,5 @@
+import { EDE, type ExtendedError } from '../wire/edns.ts'
+
 /** Why an exchange with an upstream came to nothing. The message reads like Go's network errors, which operators search for. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
@@ -21,6 +23,15 @@ export type FailureKind =
   | 'stale'
   | 'closed'
   | 'full'
+
+/** Octets of text that go to clients, so that the answer stays small. */
+const EXTRA_TEXT = 200
+
+/** What clients are told of a failure (RFC 8914 4.23, 4.24): nobody answered, or the network would not have it. */
+export function extendedErrorOf(error: Error): ExtendedError {
+  const network = error instanceof UpstreamError && (error.kind === 'dial' || error.kind === 'refused' || error.kind === 'closed')
+  return { code: network ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY, text: error.message.slice(0, EXTRA_TEXT) }
+}
 
 /** The system's error in the words of Go. */
 export function causeText(error: unknown): string {

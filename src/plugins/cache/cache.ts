@@ -6,6 +6,7 @@ import { PerServer } from '../../core/server-info.ts'
 import type { Facts } from '../../core/trace.ts'
 import { matchZone } from '../../core/zones.ts'
 import { RCODE } from '../../wire/codes.ts'
+import { EDE } from '../../wire/edns.ts'
 import type { Message, Question } from '../../wire/message.ts'
 import { equalNames } from '../../wire/name.ts'
 import { answers, cacheable, cacheType } from './answering.ts'
@@ -58,6 +59,7 @@ export class Cache implements Stage {
     const metrics = this.#metrics.of(q.server)
     metrics.requests.add()
     const entry = this.#find(asked, nowMs, metrics)
+    if (entry !== undefined && this.#options.stale.lastResort && entry.left(nowMs) <= 0) return this.#missOrStale(q, asked, entry, metrics)
     if (entry === undefined) {
       metrics.misses.add()
       this.#asked.set(q, asked)
@@ -102,7 +104,8 @@ export class Cache implements Stage {
     const negative = this.#usable(denial.get(asked.key), asked, nowMs)
     if (negative !== undefined) {
       // SERVFAIL passes; it must not hide an answer that is still good.
-      if (negative.rcode === RCODE.SERVFAIL && positive !== undefined) return hit(positive, metrics.successHits)
+      if (positive !== undefined && (negative.rcode === RCODE.SERVFAIL || (this.#options.stale.lastResort && outlives(positive, negative, nowMs)))) return hit(positive, metrics.successHits)
+      if (this.#options.stale.lastResort && negative.rcode === RCODE.SERVFAIL && negative.left(nowMs) <= 0) return undefined
       return hit(negative, metrics.denialHits)
     }
     return positive === undefined ? undefined : hit(positive, metrics.successHits)
@@ -131,10 +134,31 @@ export class Cache implements Stage {
     return this.#serveStale(q, asked, entry)
   }
 
+  /** A miss like any other, but for the answer when there is no good one in time. */
+  async #missOrStale(q: Query, asked: Asked, entry: Entry, metrics: CacheMetrics): Promise<Verdict> {
+    const { recheckMs, verifyTimeoutMs } = this.#options.stale
+    if (this.#env.clock.nowMs() < entry.retryAfterMs) return this.#serveStale(q, asked, entry)
+    metrics.misses.add()
+    const asking = this.#env.ask(q, { scope: 'below', ad: true }).then((answer) => {
+      const good = this.#replaces(answer, asked)
+      if (good) this.#take(q, asked, answer.message, false)
+      return good ? answer : undefined
+    })
+    const fresh = await this.#withTimeout(asking, verifyTimeoutMs)
+    if (fresh !== undefined) {
+      q.adopt(fresh.message)
+      q.answeredBy = fresh.by
+      return DONE
+    }
+    entry.retryAfterMs = this.#env.clock.nowMs() + recheckMs
+    return this.#serveStale(q, asked, entry)
+  }
+
   #serveStale(q: Query, asked: Asked, entry: Entry): Verdict {
     this.#metrics.of(q.server).servedStale.add()
     const ttl = this.#options.stale.ttl > 0 ? this.#options.stale.ttl : this.#options.keepTtl ? entry.ttl : 0
     entry.reply(q, ttl, asked.do || asked.ad)
+    q.extendedError = { code: entry.rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN_ANSWER : EDE.STALE_ANSWER, text: '' }
     return DONE
   }
 
@@ -257,6 +281,12 @@ export class Cache implements Stage {
 
 /** For looks that are no queries. */
 const UNCOUNTED = { successHits: { add: () => {}, value: 0 }, denialHits: { add: () => {}, value: 0 } }
+
+/** An expired denial hides neither what is fresh nor what is newer. */
+function outlives(positive: Entry, negative: Entry, nowMs: number): boolean {
+  if (negative.left(nowMs) > 0) return false
+  return positive.left(nowMs) > 0 || positive.storedMs > negative.storedMs
+}
 
 function hit(entry: Entry, counter: { add(): void }): Entry {
   counter.add()

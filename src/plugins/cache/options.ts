@@ -38,6 +38,8 @@ export interface StaleOptions {
   readonly ttl: number
   /** After a failed refresh, none is tried for so long; 0 for at once. */
   readonly recheckMs: number
+  /** No `serve_stale` is given: an expired answer takes the place of none, or of one that is late, and of nothing else (RFC 8767). */
+  readonly lastResort: boolean
 }
 
 export interface CacheOptions {
@@ -54,7 +56,9 @@ export interface CacheOptions {
   readonly keepTtl: boolean
 }
 
-const NO_STALE: StaleOptions = { upToSeconds: 0, verify: false, verifyTimeoutMs: 0, ttl: 0, recheckMs: 0 }
+const NO_STALE: StaleOptions = { upToSeconds: 0, verify: false, verifyTimeoutMs: 0, ttl: 0, recheckMs: 0, lastResort: false }
+/** RFC 8767 5 with a shorter wait: resolvers in pods ask again, or elsewhere, after a second or two. */
+const LAST_RESORT: StaleOptions = { upToSeconds: 3600, verify: true, verifyTimeoutMs: 500, ttl: 30, recheckMs: 5000, lastResort: true }
 
 /** What the block says; undefined fields keep what the directive's own TTL argument made of them. */
 interface Sizes {
@@ -76,9 +80,9 @@ export const CACHE_TABLE = {
     read: readPrefetch,
   }),
   serve_stale: row<StaleOptions>({
-    min: 0, max: 5, form: '[DURATION [immediate [TTL [RECHECK]] | verify [TIMEOUT [TTL [RECHECK]]]]]',
-    help: 'answer from expired entries, for DURATION (default 1h) after their end: at once and refresh behind (immediate, the default), or only if asking fails or takes longer than TIMEOUT (verify); with TTL (0), and no new refresh for RECHECK after a failed one',
-    initial: NO_STALE,
+    min: 0, max: 5, form: 'off|[DURATION [immediate [TTL [RECHECK]] | verify [TIMEOUT [TTL [RECHECK]]]]]',
+    help: 'never answer from expired entries (off), or, other than without this line, answer from them for DURATION (default 1h) after their end: at once and refresh behind (immediate, the default), or only if asking fails or takes longer than TIMEOUT (verify); with TTL (0), and no new refresh for RECHECK after a failed one',
+    initial: LAST_RESORT,
     read: readStale,
   }),
   serve_stale_policy: row({
@@ -167,6 +171,7 @@ function readPercentage(token: Token, place: Place): number {
 
 function readStale(args: readonly Token[], place: Place): StaleOptions {
   const [window, mode, ...rest] = args
+  if (window?.text === 'off') return mode === undefined ? NO_STALE : place.fail('off takes no further arguments', mode)
   const windowMs = window === undefined ? 3_600_000 : readDuration(window, 0, Infinity, place)
   const word = mode?.text.toLowerCase() ?? 'immediate'
   if (word !== 'immediate' && word !== 'verify') place.fail(`invalid value for serve_stale refresh mode: ${word}`, mode)
@@ -180,6 +185,7 @@ function readStale(args: readonly Token[], place: Place): StaleOptions {
     verifyTimeoutMs: timeout === undefined ? 0 : readDuration(timeout, 0, Infinity, place),
     ttl: ttl === undefined ? 0 : readStaleTtl(ttl, place),
     recheckMs: recheck === undefined ? 0 : readDuration(recheck, 0, FIVE_MINUTES_MS, place),
+    lastResort: false,
   }
 }
 

@@ -4,6 +4,7 @@ import type { Counter } from '../../core/metrics.ts'
 import { copyMessage, type Protocol, type Query } from '../../core/query.ts'
 import { Coalescer, coalescingKey } from '../../upstream/coalesce.ts'
 import { Errands, type Outcome } from '../../upstream/errand.ts'
+import { extendedErrorOf } from '../../upstream/failure.ts'
 import { upstreamMetrics } from '../../upstream/metrics.ts'
 import { makePolicy, type Policy } from '../../upstream/policy.ts'
 import { Roster } from '../../upstream/roster.ts'
@@ -97,7 +98,7 @@ export class Instance {
     const last = outcome.attempts.at(-1)
     if (last !== undefined) q.metadata?.set('forward/upstream', () => last.to)
     if (q.trace !== undefined) for (const attempt of outcome.attempts) q.trace.attempt(attempt)
-    if (outcome.kind === 'failed') q.fail(outcome.rcode, outcome.error)
+    if (outcome.kind === 'failed') q.fail(outcome.rcode, outcome.error, outcome.rcode === RCODE.SERVFAIL ? extendedErrorOf(outcome.error) : undefined)
     else if (outcome.kind === 'wrong') q.begin(RCODE.FORMERR)
     else {
       if (this.#hasSuccessor && this.#handsOver(outcome.reply)) return 'next'
