@@ -12,7 +12,7 @@ export const FATES = {
   made: { there: true, text: 'the agent makes it' },
   kept: { there: true, text: 'goes on as it is' },
   lapses: { there: false, text: 'runs out by itself, since nobody renews it' },
-  withdrawn: { there: false, text: 'the agent takes it away first, while it still answers what has arrived' },
+  withdrawn: { there: false, text: 'the agent takes it away, while it still answers what has arrived: before it leaves, or because another one on its port hangs' },
   removed: { there: false, text: 'the agent, or `hearth-node cleanup`, takes it away' },
   vanishes: { there: false, text: 'the kernel takes it away with the process' },
   stays: { there: true, text: 'stays for the time without an agent' },
@@ -52,7 +52,7 @@ export const STATE: readonly Row[] = [
     thing: 'presence', subjects: BOTH, perInstance: true,
     where: 'abstract unix socket `@hearth-node/…`, one an agent',
     madeBy: 'the agent, before anything else', renewedBy: 'nobody: it is the process', endedBy: 'the end of the process',
-    fates: { start: 'made', ready: 'kept', hung: 'kept', SIGTERM: 'removed', SIGKILL: 'vanishes', cleanup: shared('-'), 'flushed by others': 'kept' },
+    fates: { start: 'made', ready: 'kept', hung: 'kept', SIGTERM: shared('removed'), SIGKILL: shared('vanishes'), cleanup: shared('-'), 'flushed by others': 'kept' },
   },
   {
     thing: 'address', subjects: BOTH, perInstance: false,
@@ -75,8 +75,8 @@ export const STATE: readonly Row[] = [
   {
     thing: 'queries untracked', subjects: BOTH, perInstance: true,
     where: 'the same table; matches only while the lease lasts',
-    madeBy: 'the agent, when it answers', renewedBy: 'nobody', endedBy: 'the agent before it stops answering, or when its probes are not answered; the kernel with the process',
-    fates: { start: '-', ready: 'made', hung: 'kept', SIGTERM: shared('withdrawn'), SIGKILL: shared('vanishes'), cleanup: shared('-'), 'flushed by others': 'kept' },
+    madeBy: 'the agent, when it answers', renewedBy: 'the lease', endedBy: 'the agent before it stops answering, or when its probes are not answered; the kernel with the process',
+    fates: { start: '-', ready: 'made', hung: { alone: 'lapses', twin: 'withdrawn' }, SIGTERM: shared('withdrawn'), SIGKILL: shared('vanishes'), cleanup: shared('-'), 'flushed by others': 'kept' },
   },
   {
     thing: 'lease', subjects: BOTH, perInstance: true,

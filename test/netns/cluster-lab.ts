@@ -66,6 +66,20 @@ export class ClusterLab {
     return this.pod.exec('unshare', ['--mount', 'sh', '-c', `mount --bind ${resolvConf} /etc/resolv.conf && for i in $(seq ${times}); do getent ahostsv4 ${name} || exit 1; done`])
   }
 
+  /** The rules like kube-proxy's, as it would put them back after somebody flushed them. */
+  translate(flavour: Flavour): Promise<void> {
+    return likeKubeProxy(this.node, flavour, [
+      { vip: ADDRESSES.vip, endpoint: ADDRESSES.cluster }, { vip: ADDRESSES.upstreamVip, endpoint: ADDRESSES.cluster }, { vip: ADDRESSES.vip6, endpoint: ADDRESSES.cluster6 },
+    ])
+  }
+
+  /** A template whose agent does not get beyond its start: it waits for an API server where none is. */
+  corefileThatWaits(): string {
+    const file = join(this.#folder, 'Corefile.waits')
+    writeFileSync(file, `.:53 {\n    bind __PILLAR__LOCAL__DNS__\n    kubernetes cluster.local {\n        endpoint http://${ADDRESSES.pod}:1\n    }\n}\n`)
+    return file
+  }
+
   async close(): Promise<void> {
     for (const resident of this.#residents.toReversed()) await resident.stop()
     for (const host of [this.pod, this.node, this.cluster]) await host.close()
@@ -87,9 +101,7 @@ export class ClusterLab {
       { do: 'route', via: ADDRESSES.cluster6 },
       { do: 'forward' },
     ])
-    await likeKubeProxy(this.node, flavour, [
-      { vip: ADDRESSES.vip, endpoint: ADDRESSES.cluster }, { vip: ADDRESSES.upstreamVip, endpoint: ADDRESSES.cluster }, { vip: ADDRESSES.vip6, endpoint: ADDRESSES.cluster6 },
-    ])
+    await this.translate(flavour)
     await this.pod.configure([
       { do: 'up', link: 'lo' }, { do: 'up', link: 'eth0' },
       { do: 'address', link: 'eth0', address: `${ADDRESSES.pod}/24` }, { do: 'address', link: 'eth0', address: `${ADDRESSES.pod6}/64` },
