@@ -1,6 +1,6 @@
 /** `dns-packet` as the client uses it: what its published types leave out, and names for numbers that it does not know. */
 import * as dnsPacket from 'dns-packet'
-import { className, parseClass, parseType, typeName } from '../wire/codes.ts'
+import { classMnemonic, className, parseClass, parseType, typeName } from '../wire/codes.ts'
 
 /** One decoded record; `data` is a Buffer for types that dns-packet does not know. */
 export interface DecodedRecord {
@@ -69,7 +69,8 @@ export function shownType(word: string): string {
 }
 
 export function shownClass(word: string | undefined): string {
-  return className(classNumber(word))
+  const code = classNumber(word)
+  return classMnemonic(code) ?? className(code)
 }
 
 /** Types whose data dns-packet takes apart; the others stay octets. */

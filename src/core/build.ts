@@ -22,7 +22,7 @@ export interface World {
   readonly files: Files
   readonly http: Http
   readonly host: Host
-  readonly echoed: { add(code: number): void }
+  readonly echoed: { add(code: number): void; has(code: number): boolean }
   /** Things that outlive a reload, by fingerprint. */
   readonly keepsakes: Keepsakes
   /** What `env.shared` gives. */

@@ -62,7 +62,7 @@ export class Chain {
       settle(q, stage, verdict)
       return this.#up(q, i - 1, from)
     }
-    const last = this.stages.findLast((stage) => stage.query !== undefined)
+    const last = this.stages.at(-1)
     q.fail(RCODE.SERVFAIL, new Error(`plugin/${last?.name ?? 'server'}: no next plugin found`))
     return this.#up(q, this.stages.length - 1, from)
   }

@@ -21,7 +21,7 @@ export interface Env {
   readonly http: Http
   readonly host: Host
   /** EDNS options that replies copy from the client's OPT when no stage made an OPT; `rewrite edns0 local` adds its codes. */
-  readonly echoed: { add(code: number): void }
+  readonly echoed: { add(code: number): void; has(code: number): boolean }
   /** A place in every query for what this stage remembers between its way down and its way up. */
   slot<T>(): Slot<T>
   /** Asks on behalf of a query; see `Ask`. Resolves always: an answer that failed has `written` false and an `error`. */

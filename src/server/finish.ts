@@ -1,5 +1,6 @@
 import { EDNS, extendedErrorOption } from '../wire/edns.ts'
 import { fitReply } from '../wire/encode.ts'
+import { mirrorOpt, replyLimit } from '../core/mirror-opt.ts'
 import { replyTo, type Query } from '../core/query.ts'
 
 /** Options that a reply copies from the client's OPT when no stage made an OPT of its own (specification 2.4). */
@@ -22,21 +23,12 @@ export class EchoedOptions {
 export function finishReply(q: Query, echoed: { has(code: number): boolean }): Uint8Array {
   if (!q.written) q.reply = replyTo(q.request, q.reply.rcode)
   mirrorOpt(q, echoed)
-  const limit = q.protocol === 'udp' ? Math.max(512, q.request.edns?.udpSize ?? 0) : 65_535
-  return fitReply(q.reply, { limit, udp: q.protocol === 'udp', family: q.client.family })
+  tellError(q)
+  return fitReply(q.reply, { limit: replyLimit(q), udp: q.protocol === 'udp', family: q.client.family })
 }
 
-/** Flag bits of an OPT besides DO that are passed on: the upper byte of the 16. */
-const KEPT_Z = 0x7f00
-
-/** A reply carries an OPT only if the query did; its size is the client's own. */
-export function mirrorOpt(q: Query, echoed: { has(code: number): boolean }): void {
-  const asked = q.request.edns
-  if (asked === undefined) return
-  const made = q.reply.edns
-  const options = made === undefined ? asked.options.filter((option) => echoed.has(option.code)) : made.options
-  const told = q.extendedError === undefined ? options : [...options, extendedErrorOption(q.extendedError.code, q.extendedError.text)]
-  q.reply.edns = made === undefined
-    ? { ...asked, version: 0, z: asked.z & KEPT_Z, options: told }
-    : { udpSize: asked.udpSize, version: 0, do: made.do || asked.do, z: made.z & KEPT_Z, options: told }
+/** Why there is no better answer, for clients with EDNS (RFC 8914). */
+function tellError({ reply, request, extendedError }: Query): void {
+  if (extendedError === undefined || request.edns === undefined || reply.edns === undefined) return
+  reply.edns = { ...reply.edns, options: [...reply.edns.options, extendedErrorOption(extendedError.code, extendedError.text)] }
 }

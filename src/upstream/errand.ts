@@ -147,7 +147,7 @@ class Errand {
       }
       if (this.#protocol === 'tcp') return this.#failed(attempt, new UpstreamError('closed', `${upstream.label}: the answer is truncated, and TCP is refused`))
     }
-    const reply = readReply(bytes, network)
+    const reply = readReply(bytes, network, this.#protocol === 'tcp' ? Infinity : this.request.datagramBytes)
     if (reply !== undefined) this.#note(attempt, rcodeName(reply.rcode))
     if (reply === undefined) return this.#failed(attempt, new UpstreamError('closed', `read ${network} ${upstream.label}: the reply cannot be parsed`))
     if (matchReply(this.request, bytes) === 'no') return this.#finish({ kind: 'wrong' })

@@ -2,10 +2,13 @@ import { decodeMessage } from '../wire/decode.ts'
 import { Message, WireError } from '../wire/message.ts'
 import type { Network } from './call.ts'
 
-/** The message in a reply, or undefined when it cannot be read. A datagram that was cut off in the middle is a truncated answer. */
-export function readReply(bytes: Uint8Array, network: Network): Message | undefined {
+/**
+ * The message in a reply, or undefined when it cannot be read. A datagram is read as far as `limit`, as whoever asked had room for no
+ * more; one that was cut off in the middle is a truncated answer.
+ */
+export function readReply(bytes: Uint8Array, network: Network, limit: number): Message | undefined {
   try {
-    return decodeMessage(bytes)
+    return decodeMessage(network === 'udp' && bytes.length > limit ? bytes.subarray(0, limit) : bytes)
   } catch (error) {
     if (!(error instanceof WireError)) throw error
     if (network !== 'udp' || error.code !== 'short' || error.partial === undefined) return undefined
@@ -18,6 +21,7 @@ function cutOff(partial: Message): Message {
   message.answers = []
   message.authorities = []
   message.additionals = []
+  message.edns = undefined
   message.tc = true
   return message
 }

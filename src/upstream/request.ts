@@ -4,12 +4,15 @@ import { skipName } from '../wire/name.ts'
 
 const HEADER_BYTES = 12
 const TYPE_AND_CLASS_BYTES = 4
+const DATAGRAM_BYTES = 512
 
 /** A question as it goes to upstreams: octets, whose id is set by who sends a copy. */
 export interface Request {
   readonly packet: Uint8Array
   /** Where the question section ends, which has one question. */
   readonly questionEnd: number
+  /** How long a datagram may be that answers it (RFC 6891 6.2.5). */
+  readonly datagramBytes: number
   /** The letters' case is random (0x20): an answer must repeat it. */
   readonly exactCase: boolean
 }
@@ -17,7 +20,7 @@ export interface Request {
 /** Throws WireError for a message without a wire form. */
 export function makeRequest(message: Message): Request {
   const packet = encodeMessage(message)
-  return { packet, questionEnd: skipName(packet, HEADER_BYTES) + TYPE_AND_CLASS_BYTES, exactCase: false }
+  return { packet, questionEnd: skipName(packet, HEADER_BYTES) + TYPE_AND_CLASS_BYTES, datagramBytes: Math.max(DATAGRAM_BYTES, message.edns?.udpSize ?? 0), exactCase: false }
 }
 
 export type Match = 'same' | 'other-case' | 'no'

@@ -42,12 +42,24 @@ export function parseTypeName(text: string): number | undefined {
   return codeOf(TYPE, text)
 }
 
-export function className(code: number): string {
-  return CLASS_NAMES.get(code) ?? `CLASS${code}`
+/** `IN`, `ANY`; undefined for a class without a mnemonic. */
+export function classMnemonic(code: number): string | undefined {
+  return CLASS_NAMES.get(code)
 }
 
+/** `IN`; 255 is `CLASS255`, since `ANY` is a type's name too. */
+export function className(code: number): string {
+  return (code === CLASS.ANY ? undefined : CLASS_NAMES.get(code)) ?? `CLASS${code}`
+}
+
+/** Any letter case; `CLASS123` too. */
 export function parseClass(text: string): number | undefined {
-  return codeOf(CLASS, text) ?? numbered(text, 'CLASS')
+  return parseClassName(text) ?? numbered(text, 'CLASS')
+}
+
+/** A mnemonic in any letter case. */
+export function parseClassName(text: string): number | undefined {
+  return codeOf(CLASS, text)
 }
 
 export function rcodeName(rcode: number): string {

@@ -1,5 +1,5 @@
 import { decodeMessage } from '../../src/wire/decode.ts'
-import { className, OPCODE, rcodeName, typeName } from '../../src/wire/codes.ts'
+import { classMnemonic, className, OPCODE, rcodeName, typeName } from '../../src/wire/codes.ts'
 import type { Message, ResourceRecord } from '../../src/wire/message.ts'
 import { nameToWire } from '../../src/wire/name.ts'
 import { formatRdata } from '../../src/wire/rdata-text.ts'
@@ -42,7 +42,7 @@ function octetText(octet: number): string {
 
 export function recordText(record: ResourceRecord): string {
   const rdata = record.rdata.length === 0 ? '' : formatRdata(record.type, record.rdata)
-  return `${nameText(record.name)} ${record.ttl} ${className(record.class)} ${typeName(record.type)} ${rdata}`.trimEnd()
+  return `${nameText(record.name)} ${record.ttl} ${classText(record.class)} ${typeName(record.type)} ${rdata}`.trimEnd()
 }
 
 /** How a reply compares, by the options of its step; `{cport}` stands for the client's port. */
@@ -56,7 +56,7 @@ export function comparable(wire: Buffer, step: Comparable, clientPort: number): 
   if (!message.qr) return { unparsable: wire.toString('hex'), why: 'QR=0' }
   const out: Comparable = { rcode: rcodeText(message), flags: flagText(message) }
   if (message.opcode !== OPCODE.QUERY) out.opcode = message.opcode
-  out.question = message.questions.map((question) => `${nameText(question.name)} ${className(question.class)} ${typeName(question.type)}`).join(', ')
+  out.question = message.questions.map((question) => `${nameText(question.name)} ${classText(question.class)} ${typeName(question.type)}`).join(', ')
   for (const [section, records] of Object.entries(sectionsOf(message))) {
     const texts = records.map((record) => recordText(record).replace(` ${clientPort} `, ' {cport} '))
     if (step.order === 'types' && texts.length > 0) out[`${section}_types`] = texts.map((text) => text.split(' ')[3]).join(' ')
@@ -104,4 +104,8 @@ function sameRecords(a: unknown, b: unknown, tolerance: number, ordered: boolean
   }
   const theirs = order(b as string[])
   return order(a as string[]).every((record, i) => record.key === theirs[i]!.key && Math.abs(record.ttl - theirs[i]!.ttl) <= tolerance)
+}
+
+function classText(code: number): string {
+  return classMnemonic(code) ?? className(code)
 }

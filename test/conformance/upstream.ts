@@ -75,7 +75,7 @@ export class ScriptedUpstream {
     if (rule.drop === true || rule.drop === protocol) return []
     if (rule.close === true && protocol === 'tcp') return undefined
     if (rule.raw !== undefined) return [Buffer.concat([packet.subarray(0, 2), Buffer.from(rule.raw, 'hex')])]
-    return (rule.then ?? [null]).map((twist) => encodeMessage(build(rule, query, protocol, twist ?? rule.wrong)))
+    return (rule.then ?? [null]).map((twist) => encodeMessage(build(rule, query, protocol, twist ?? rule.wrong), { compress: true }))
   }
 
   #pick(name: string, type: string): UpstreamRule {

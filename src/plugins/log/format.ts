@@ -14,8 +14,10 @@ export interface Logged {
   readonly q: Query
   /** The name as it came in, lower-cased; type and class are those after the chain. */
   readonly name: Name
-  /** Octets of the request, uncompressed, before the chain. */
+  /** Octets of the request, uncompressed. */
   readonly size: number
+  /** The reply loses records for want of room, which the client is told with TC. */
+  readonly cut: boolean
   readonly durationMs: number
 }
 
@@ -51,7 +53,7 @@ const PLACEHOLDERS: Readonly<Record<string, (entry: Logged) => string>> = {
   '{duration}': ({ durationMs }) => `${Number((durationMs / 1000).toFixed(9))}s`,
   '{rcode}': ({ q }) => (q.dropped ? '-' : rcodeName(q.reply.rcode)),
   '{rsize}': ({ q }) => String(q.dropped ? 0 : messageLength(q.reply)),
-  '{>rflags}': ({ q }) => (q.dropped ? '-' : flagText(q)),
+  '{>rflags}': (entry) => (entry.q.dropped ? '-' : flagList(entry).join(',') || '-'),
   '{>id}': ({ q }) => String(q.request.id),
   '{>opcode}': ({ q }) => String(q.request.opcode),
   '{>do}': ({ q }) => String(q.request.edns?.do ?? false),
@@ -64,13 +66,8 @@ function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address
 }
 
-function flagText(q: Query): string {
-  const flags = flagList(q)
-  return flags.length === 0 ? '-' : flags.join(',')
-}
-
-export function flagList(q: Query): string[] {
-  return (['qr', 'aa', 'tc', 'rd', 'ra', 'z', 'ad', 'cd'] as const).filter((flag) => q.reply[flag])
+export function flagList({ q, cut }: Logged): string[] {
+  return (['qr', 'aa', 'tc', 'rd', 'ra', 'z', 'ad', 'cd'] as const).filter((flag) => q.reply[flag] || (flag === 'tc' && cut))
 }
 
 /** Octets that the client takes. */

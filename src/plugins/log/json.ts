@@ -3,7 +3,8 @@ import { messageLength } from '../../wire/encode.ts'
 import { effectiveBufsize, flagList, type Logged } from './format.ts'
 
 /** A query as one JSON object: the fields of the text format under their names, and who was asked for it. */
-export function jsonLine({ q, name, size, durationMs }: Logged, wallMs: number): string {
+export function jsonLine(logged: Logged, wallMs: number): string {
+  const { q, name, size, durationMs } = logged
   return JSON.stringify({
     time: new Date(wallMs).toISOString(),
     remote: q.client.address,
@@ -17,7 +18,7 @@ export function jsonLine({ q, name, size, durationMs }: Logged, wallMs: number):
     do: q.request.edns?.do ?? false,
     bufsize: effectiveBufsize(q),
     rcode: q.dropped ? null : rcodeName(q.reply.rcode),
-    flags: q.dropped ? [] : flagList(q),
+    flags: q.dropped ? [] : flagList(logged),
     rsize: q.dropped ? 0 : messageLength(q.reply),
     ms: round(durationMs),
     server: q.server.label,

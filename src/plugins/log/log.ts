@@ -1,4 +1,5 @@
 import type { Env } from '../../core/env.ts'
+import { isCut } from '../../core/mirror-opt.ts'
 import { NEXT, type Slot, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import type { QuickStage } from '../../core/quick.ts'
@@ -13,7 +14,6 @@ import { Throttle } from './throttle.ts'
 interface Before {
   readonly name: Name
   readonly rule: Rule
-  readonly size: number
   readonly startMs: number
 }
 
@@ -40,15 +40,15 @@ export class QueryLog implements Stage {
   query(q: Query): Verdict {
     const { name } = q.question
     const rule = this.#rules.find((candidate) => isSubdomain(name, candidate.scope))
-    if (rule !== undefined) this.#before.set(q, { name: lowerName(name), rule, size: messageLength(q.request), startMs: this.#env.clock.nowMs() })
+    if (rule !== undefined) this.#before.set(q, { name: lowerName(name), rule, startMs: this.#env.clock.nowMs() })
     return NEXT
   }
 
   reply(q: Query): void {
     const before = this.#before.get(q)
     if (before === undefined) return
-    const { rule, name, size, startMs } = before
-    const logged: Logged = { q, name, size, durationMs: this.#env.clock.nowMs() - startMs }
+    const { rule, name, startMs } = before
+    const logged: Logged = { q, name, size: this.#requestSize(q), cut: isCut(q, this.#env.echoed), durationMs: this.#env.clock.nowMs() - startMs }
     q.metadata?.set('log/type', () => responseType(q.reply, this.#env.clock.wallMs()))
     q.metadata?.set('log/class', () => responseClass(responseType(q.reply, this.#env.clock.wallMs())))
     if (!this.#picks(rule, logged) || !rule.throttle.take()) return
@@ -62,5 +62,12 @@ export class QueryLog implements Stage {
     if (classes.size === 0 && !errors) return false
     const kind = responseClass(responseType(q.reply, this.#env.clock.wallMs()))
     return classes.has(kind) || (errors && kind === 'error')
+  }
+
+  /** As CoreDNS counts it when the reply is out: rewritten, and without the options that a reply made of the client's OPT leaves out. */
+  #requestSize(q: Query): number {
+    const size = messageLength(q.request)
+    if (!q.written || q.reply.edns !== undefined) return size
+    return (q.request.edns?.options ?? []).reduce((sum, option) => (this.#env.echoed.has(option.code) ? sum : sum - 4 - option.data.length), size)
   }
 }

@@ -1,4 +1,5 @@
 import type { Env } from '../../core/env.ts'
+import { mirrorOpt } from '../../core/mirror-opt.ts'
 import { DONE, NEXT, type Slot, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
@@ -48,7 +49,7 @@ export class Rewrite implements Stage {
 
   reply(q: Query): void {
     const rewritten = this.#rewritten.get(q)
-    if (rewritten !== undefined) applyEdits(q, rewritten)
+    if (rewritten !== undefined) applyEdits(q, rewritten, this.#env.echoed)
   }
 
   /** CNAME rules look names up, so the rest of the chain is asked from here. */
@@ -59,7 +60,7 @@ export class Rewrite implements Stage {
       for (const edit of rewritten.edits) if (edit.retarget !== undefined) await this.#retarget(q, edit.retarget)
     } else q.fail(answer.message.rcode, answer.error)
     q.error = answer.error
-    applyEdits(q, rewritten)
+    applyEdits(q, rewritten, this.#env.echoed)
     return DONE
   }
 
@@ -89,10 +90,11 @@ function refuse(q: Query, question: Question): Verdict {
 }
 
 /** Gives the client its question back and undoes in the reply, last rule first, what the rules did. */
-function applyEdits(q: Query, { question, edits }: Rewritten): void {
+function applyEdits(q: Query, { question, edits }: Rewritten, echoed: Env['echoed']): void {
   if (!q.written) {
     const { error, reply } = q
     q.begin(reply.rcode)
+    mirrorOpt(q, echoed)
     q.error = error
   }
   const { reply } = q

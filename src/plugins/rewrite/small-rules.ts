@@ -1,6 +1,6 @@
 import type { Place } from '../../corefile/options.ts'
 import type { Token } from '../../corefile/tree.ts'
-import { className, parseClass, parseRcode, parseTypeName } from '../../wire/codes.ts'
+import { parseClassName, parseRcode, parseTypeName } from '../../wire/codes.ts'
 import type { Edns } from '../../wire/message.ts'
 import { lowerName, parseName } from '../../wire/name.ts'
 import { matchKind, normalized, readPattern, replacer, type Replacer } from './matcher.ts'
@@ -23,10 +23,7 @@ export function parseTypeRule(mode: Rule['mode'], args: readonly Token[], place:
 
 /** `class FROM TO`. */
 export function parseClassRule(mode: Rule['mode'], args: readonly Token[], place: Place): Rule {
-  const [from, to] = two(args, 'class', place).map((token) => {
-    const code = parseClass(token.text)
-    return code === undefined || className(code).startsWith('CLASS') ? place.fail(`invalid class "${token.text}"`, token) : code
-  })
+  const [from, to] = two(args, 'class', place).map((token) => parseClassName(token.text) ?? place.fail(`invalid class "${token.text}"`, token))
   return {
     mode,
     apply(q) {

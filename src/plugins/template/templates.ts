@@ -5,7 +5,7 @@ import type { Query } from '../../core/query.ts'
 import { ExpressionError, type ExpressionValue } from '../../core/expression.ts'
 import { queryScope } from '../../core/query-scope.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
-import { CLASS, className, hasTypeName, RCODE, TYPE, typeName } from '../../wire/codes.ts'
+import { CLASS, classMnemonic, hasTypeName, RCODE, TYPE, typeName } from '../../wire/codes.ts'
 import { extendedErrorOption } from '../../wire/edns.ts'
 import type { ResourceRecord } from '../../wire/message.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
@@ -136,7 +136,7 @@ function matchTemplate(spec: TemplateSpec, q: Query): Match | 'next' | 'missed' 
   for (const pattern of spec.matches) {
     const found = pattern.exec(name)
     if (found === null) continue
-    const klass = className(question.class === CLASS.ANY ? spec.class : question.class)
+    const klass = classMnemonic(question.class === CLASS.ANY ? spec.class : question.class) ?? ''
     const type = question.type === TYPE.ANY ? spec.type : question.type
     const typeText = hasTypeName(type) ? typeName(type) : ''
     const groups = groupsOf(found)
