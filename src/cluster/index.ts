@@ -22,6 +22,7 @@ export class ClusterIndex {
   readonly #hash = new KeyedHash(randomBytes(4).readInt32LE(), randomBytes(4).readInt32LE())
   readonly #tables: Readonly<Record<Kind, RecordTable>>
   readonly #servicesByIp = new HashIndex()
+  readonly #servicesByExternalIp = new HashIndex()
   readonly #slicesByService = new HashIndex()
   readonly #slicesByIp = new HashIndex()
   readonly #podsByIp = new HashIndex()
@@ -52,6 +53,11 @@ export class ClusterIndex {
   /** Services that have this cluster IP; like all addresses here in canonical text (RFC 5952). */
   servicesOf(ip: string): Service[] {
     return this.#byAddress<Service>('Service', this.#servicesByIp, ip, (service) => service.clusterIps.some((text) => canonical(text) === ip))
+  }
+
+  /** Services that have this address outside the cluster: an external IP, or that of a load balancer. */
+  servicesOutside(ip: string): Service[] {
+    return this.#byAddress<Service>('Service', this.#servicesByExternalIp, ip, (service) => service.externalIps.some((text) => canonical(text) === ip))
   }
 
   /** Slices labelled with this service. */
@@ -162,11 +168,16 @@ export class ClusterIndex {
   * #links(object: ClusterObject): Generator<readonly [HashIndex, number]> {
     const addresses = object.kind === 'Service' ? object.clusterIps : object.kind === 'Pod' ? [object.ip] : object.kind === 'EndpointSlice' ? object.addresses.map((address) => address.text) : []
     const byIp = object.kind === 'Service' ? this.#servicesByIp : object.kind === 'Pod' ? this.#podsByIp : this.#slicesByIp
-    for (const text of addresses) {
-      const address = parseIp(text)
-      if (address !== undefined) yield [byIp, this.#addressHash(address)]
-    }
+    yield* this.#byTexts(byIp, addresses)
+    if (object.kind === 'Service') yield* this.#byTexts(this.#servicesByExternalIp, object.externalIps)
     if (object.kind === 'EndpointSlice') yield [this.#slicesByService, this.#nameHash(object.namespace, object.service)]
+  }
+
+  * #byTexts(index: HashIndex, texts: readonly string[]): Generator<readonly [HashIndex, number]> {
+    for (const text of texts) {
+      const address = parseIp(text)
+      if (address !== undefined) yield [index, this.#addressHash(address)]
+    }
   }
 
   #changed(before: ClusterObject | undefined, after: ClusterObject | undefined): void {

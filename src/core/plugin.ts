@@ -2,6 +2,7 @@ import type { Directive, Key } from '../corefile/tree.ts'
 import type { Table } from '../corefile/options.ts'
 import type { Name } from '../wire/name.ts'
 import type { Env } from './env.ts'
+import type { Externals } from './externals.ts'
 import type { Query } from './query.ts'
 import type { QuickStage } from './quick.ts'
 import type { BlockSettings } from './settings.ts'
@@ -44,6 +45,8 @@ export interface Stage {
   explain?(q: Query): Facts
   /** The address of a pod, `NAMESPACE/NAME`, for `explain --client`. */
   podAddress?(namespace: string, name: string): string | undefined
+  /** What `k8s_external` asks of the stage that knows a cluster. */
+  readonly externals?: Externals
   /** False: this block is not for the query, and the server goes on to the next one that could be (`view`). */
   accepts?(q: Query): boolean
   /** What the stage knows of a query as the client asked it; undefined for labels that are not its own. See `Metadata`. */

@@ -14,6 +14,7 @@ import { forwardPlugin } from './forward/index.ts'
 import { headerPlugin } from './header/index.ts'
 import { healthPlugin } from './health/index.ts'
 import { hostsPlugin } from './hosts/index.ts'
+import { k8sExternalPlugin } from './k8s_external/index.ts'
 import { kubernetesPlugin } from './kubernetes/index.ts'
 import { loadbalancePlugin } from './loadbalance/index.ts'
 import { localPlugin } from './local/index.ts'
@@ -61,6 +62,7 @@ export const PLUGINS: readonly Plugin[] = [
   minimalPlugin,
   templatePlugin,
   hostsPlugin,
+  k8sExternalPlugin,
   kubernetesPlugin,
   loopPlugin,
   forwardPlugin,

@@ -88,7 +88,7 @@ function isEmpty(service: Service, index: ClusterIndex): boolean {
   return index.slices(service.namespace.toLowerCase(), service.name.toLowerCase()).every((slice) => slice.addresses.length === 0)
 }
 
-function matchesPort(port: ServicePort, filter: PortFilter): boolean {
+export function matchesPort(port: ServicePort, filter: PortFilter): boolean {
   return (filter.port === '' || filter.port === port.name.toLowerCase()) && (filter.protocol === '' || filter.protocol === port.protocol.toLowerCase())
 }
 
@@ -101,7 +101,7 @@ export function endpointHostname(address: EndpointAddress, podNames: boolean): s
   return label.endsWith('-') ? `${label}0` : label
 }
 
-function hit(host: string, port: number, owner: string): Hit {
+export function hit(host: string, port: number, owner: string): Hit {
   const address = parseIp(host)
   return { host, address: address === undefined ? undefined : unmapIp(address), port, owner }
 }

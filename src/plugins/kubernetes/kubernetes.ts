@@ -5,6 +5,7 @@ import type { Kind } from '../../cluster/objects.ts'
 import { openSource, sourceKey } from '../../cluster/source/open.ts'
 import type { Wanted } from '../../cluster/source/source.ts'
 import type { Env } from '../../core/env.ts'
+import type { Externals } from '../../core/externals.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import type { Facts } from '../../core/trace.ts'
@@ -17,6 +18,7 @@ import { addressRecords, cnameRecords, existence, srvRecords, type Lookups, type
 import { nameServers, nsAddresses, nsRecords, soaRecord } from './apex.ts'
 import { changedNames } from './changed.ts'
 import { explainKubernetes } from './explain.ts'
+import { ClusterExternals } from './externals.ts'
 import { findHits } from './hits.ts'
 import type { KubernetesOptions } from './options.ts'
 import { reverseNames } from './reverse.ts'
@@ -32,6 +34,7 @@ const NODATA: Records = { answers: [], additionals: [], tc: false }
 /** Answers for Services and Pods of a cluster (specification 3.23). */
 export class Kubernetes implements Stage {
   readonly name = 'kubernetes'
+  readonly externals: Externals
   readonly #env: Env
   readonly #options: KubernetesOptions
   readonly #hub: ClusterHub
@@ -46,6 +49,7 @@ export class Kubernetes implements Stage {
   constructor(env: Env, options: KubernetesOptions) {
     this.#env = env
     this.#options = options
+    this.externals = new ClusterExternals(() => ({ index: this.#feed.index, localIps: this.#localIps }), options)
     this.#hub = env.shared('cluster hub', () => new ClusterHub(env.clock))
     const kinds: Kind[] = ['Namespace', 'Service']
     if (options.endpoints) kinds.push('EndpointSlice')
