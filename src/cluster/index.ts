@@ -8,7 +8,9 @@ import { serviceChanged, sliceChanged } from './compare.ts'
 import type { ClusterObject, EndpointSlice, Kind, Pod, Service } from './objects.ts'
 import { Arena, type Ref } from './packed/arena.ts'
 import { HashIndex } from './packed/hash-index.ts'
-import { writeKey } from './packed/record.ts'
+import { sameLower, sameOctets } from './packed/octets.ts'
+import { RecordReader } from './packed/reader.ts'
+import { skipIdentity, writeKey } from './packed/record.ts'
 import { RecordTable } from './packed/table.ts'
 import { RecordWriter } from './packed/writer.ts'
 
@@ -31,6 +33,7 @@ export class ClusterIndex {
   readonly #hidden = new Set<Kind>()
   readonly #listed = new Set<Kind>()
   readonly #scratch = new RecordWriter()
+  readonly #reader = new RecordReader()
   #serial = 0
 
   constructor(clock: Clock) {
@@ -93,6 +96,35 @@ export class ClusterIndex {
     return undefined
   }
 
+  /** For readers of octets: the record with this key (`RecordTable.findKey`), or 0. */
+  findPacked(kind: Kind, key: Uint8Array, from: number, to: number): Ref {
+    return this.#hidden.has(kind) ? 0 : this.#tables[kind].findKey(key, from, to)
+  }
+
+  /** Sets a reader to the beginning of a record (`packed/record.ts`). Good until the index changes. */
+  openPacked(kind: Kind, ref: Ref, reader: RecordReader): RecordReader {
+    return this.#tables[kind].open(ref, reader)
+  }
+
+  /** Fills `into` with the slices of the service that has this key, in the order of their arrival. */
+  packedSlices(key: Uint8Array, from: number, to: number, into: Ref[]): void {
+    into.length = 0
+    const index = this.#slicesByService
+    if (this.#hidden.has('EndpointSlice')) return
+    const hash = this.#hash.of(key, from, to)
+    for (let slot = index.first(hash); slot >= 0; slot = index.next(slot)) if (this.#isSliceOf(index.at(slot), key, from)) into.push(index.at(slot))
+    if (into.length > 1) into.sort((a, b) => this.#tables.EndpointSlice.order(a, b))
+  }
+
+  /** Fills `into` with records that may have the address; whoever reads them makes sure. */
+  packedByAddress(kind: 'Service' | 'EndpointSlice' | 'Pod', address: Uint8Array, length: number, into: Ref[]): void {
+    into.length = 0
+    const index = kind === 'Service' ? this.#servicesByIp : kind === 'Pod' ? this.#podsByIp : this.#slicesByIp
+    if (this.#hidden.has(kind)) return
+    const hash = this.#hash.of(address, 0, length)
+    for (let slot = index.first(hash); slot >= 0; slot = index.next(slot)) into.push(index.at(slot))
+  }
+
   get counts(): Readonly<Record<Kind, number>> {
     return { Service: this.#tables.Service.size, EndpointSlice: this.#tables.EndpointSlice.size, Namespace: this.#tables.Namespace.size, Pod: this.#tables.Pod.size }
   }
@@ -147,6 +179,18 @@ export class ClusterIndex {
   /** Every object, in no particular order. The index must not change meanwhile. */
   * objects(): Generator<ClusterObject> {
     for (const table of Object.values(this.#tables)) for (const ref of table.refs()) yield table.read(ref)
+  }
+
+  /** `key` from `from` on is a service's: its name, then its namespace. */
+  #isSliceOf(ref: Ref, key: Uint8Array, from: number): boolean {
+    const reader = this.#tables.EndpointSlice.open(ref, this.#reader)
+    const { bytes } = reader
+    const namespaceAt = reader.at + 3 + bytes[reader.at + 2]!
+    const keyNamespaceAt = from + 1 + key[from]!
+    if (!sameOctets(bytes, namespaceAt, key, keyNamespaceAt, key[keyNamespaceAt]! + 1)) return false
+    skipIdentity(reader)
+    const service = reader.span()
+    return reader.at - service === key[from] && sameLower(bytes, service, key, from + 1, key[from]!)
   }
 
   #remove(kind: Kind, ref: Ref): void {

@@ -50,6 +50,13 @@ export class RecordReader {
     return formatIp(this.bytes.subarray(this.at - form, this.at))
   }
 
+  /** Where the octets of a text begin; they end where the reader is then. */
+  span(): number {
+    const length = this.count()
+    this.at += length
+    return this.at - length
+  }
+
   /** Behind a text, without reading it. */
   skipText(): void {
     const length = this.count()

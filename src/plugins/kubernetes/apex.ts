@@ -10,6 +10,8 @@ import type { KubernetesOptions } from './options.ts'
 
 /** Longest TTL of SOA records. */
 const SOA_TTL = 300
+/** Seconds that every SOA says. */
+export const SOA_TIMES = { refresh: 7200, retry: 1800, expire: 86_400 } as const
 
 /** One address of a name server of the zone. */
 interface NameServer {
@@ -23,12 +25,14 @@ export function soaRecord(zone: Name, index: ClusterIndex, options: KubernetesOp
     mname: below('ns.dns', zone),
     rname: below('hostmaster', zone),
     serial: index.serial,
-    refresh: 7200,
-    retry: 1800,
-    expire: 86_400,
+    ...SOA_TIMES,
     minimum: options.ttl,
   })
-  return { name: zone, type: TYPE.SOA, class: CLASS.IN, ttl: Math.min(options.ttl, SOA_TTL), rdata }
+  return { name: zone, type: TYPE.SOA, class: CLASS.IN, ttl: soaTtl(options.ttl), rdata }
+}
+
+export function soaTtl(ttl: number): number {
+  return Math.min(ttl, SOA_TTL)
 }
 
 /** NS records of the zone with their addresses. */

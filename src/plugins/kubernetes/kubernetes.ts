@@ -8,6 +8,7 @@ import type { Env } from '../../core/env.ts'
 import type { Externals } from '../../core/externals.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
+import type { QuickStage } from '../../core/quick.ts'
 import type { Facts } from '../../core/trace.ts'
 import { addressOfReverse } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
@@ -21,6 +22,7 @@ import { explainKubernetes } from './explain.ts'
 import { ClusterExternals } from './externals.ts'
 import { findHits } from './hits.ts'
 import type { KubernetesOptions } from './options.ts'
+import { QuickKubernetes } from './quick.ts'
 import { reverseNames } from './reverse.ts'
 import { awaitSync } from './startup.ts'
 
@@ -35,6 +37,7 @@ const NODATA: Records = { answers: [], additionals: [], tc: false }
 export class Kubernetes implements Stage {
   readonly name = 'kubernetes'
   readonly externals: Externals
+  readonly quick: QuickStage
   readonly #env: Env
   readonly #options: KubernetesOptions
   readonly #hub: ClusterHub
@@ -55,6 +58,7 @@ export class Kubernetes implements Stage {
     if (options.endpoints) kinds.push('EndpointSlice')
     if (options.pods === 'verified') kinds.push('Pod')
     this.#wanted = { kinds, labels: options.labels, namespaceLabels: options.namespaceLabels }
+    this.quick = new QuickKubernetes(options, () => this.#feed)
     this.#key = sourceKey(options.source, this.#wanted)
   }
 
