@@ -39,7 +39,7 @@ function podNames(pod: Pod): string[] {
 }
 
 function addressesOf(object: ClusterObject): string[] {
-  return object.kind === 'Service' ? canonical((object satisfies Service).clusterIps) : []
+  return object.kind === 'Service' ? canonical([...(object satisfies Service).clusterIps, ...object.externalIps]) : []
 }
 
 /** Of a slice that keeps its service only the endpoints that came, went or are named otherwise. */

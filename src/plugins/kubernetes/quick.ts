@@ -8,7 +8,6 @@ import { IN_FULL, type QuickStage, type QuickVerdict } from '../../core/quick.ts
 import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { QuickReply } from '../../core/quick-reply.ts'
 import { QuickZones } from '../../core/quick-zones.ts'
-import { isReverse } from '../../core/reverse.ts'
 import { RCODE, TYPE } from '../../wire/codes.ts'
 import { countLabels, nameToWire, parseName, wireLength } from '../../wire/name.ts'
 import type { KubernetesOptions } from './options.ts'
