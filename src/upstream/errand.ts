@@ -7,8 +7,8 @@ import { RCODE, rcodeName } from '../wire/codes.ts'
 import { WireError, type Message } from '../wire/message.ts'
 import type { Call, Caller } from './call.ts'
 import { UpstreamError } from './failure.ts'
-import { readReply } from './reply.ts'
-import { isTruncated, makeRequest, matchReply, type Request } from './request.ts'
+import { isNoCookie, readReply, restoreCase, withoutCookie } from './reply.ts'
+import { isTruncated, makeRequest, matchReply, withRandomCase, type Request } from './request.ts'
 import type { Upstream } from './upstream.ts'
 
 /** One question takes at most this long, however many attempts it makes. */
@@ -49,6 +49,10 @@ export interface ErrandRules {
   readonly failfast: boolean
   /** A truncated answer over UDP is asked for again over TCP. */
   readonly retryTruncated: boolean
+  /** Names go out with letters in random case. */
+  readonly randomCase: boolean
+  /** The upstreams and we have cookies: the client's own are nobody else's business. */
+  readonly cookies: boolean
 }
 
 /** What errands tell. */
@@ -83,12 +87,12 @@ export class Errands {
   run(message: Message, protocol: Protocol, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void): void {
     let request: Request
     try {
-      request = makeRequest(message)
+      request = makeRequest(this.rules.cookies ? withoutCookie(message) : message)
     } catch (error) {
       if (!(error instanceof WireError)) throw error
       return done({ kind: 'failed', rcode: RCODE.FORMERR, error, attempts: [] })
     }
-    new Errand(this, request, protocol, order, cancelAtMs, done).start()
+    new Errand(this, message, request, protocol, order, cancelAtMs, done).start()
   }
 
   stop(): void {
@@ -100,7 +104,10 @@ export class Errands {
 /** One question on its way. */
 class Errand {
   readonly errands: Errands
-  readonly request: Request
+  readonly #message: Message
+  /** With the letters' case as the client has it. */
+  readonly #plain: Request
+  readonly #request: Request
   readonly #order: readonly Upstream[]
   readonly #done: (outcome: Outcome) => void
   readonly #deadlineMs: number
@@ -120,9 +127,11 @@ class Errand {
   #last: Error | undefined
   #over = false
 
-  constructor(errands: Errands, request: Request, protocol: Protocol, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void) {
+  constructor(errands: Errands, message: Message, request: Request, protocol: Protocol, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void) {
     this.errands = errands
-    this.request = request
+    this.#message = message
+    this.#plain = request
+    this.#request = errands.rules.randomCase ? withRandomCase(request, errands.world.random) : request
     this.#protocol = protocol
     this.#order = order.length > 1 && order.some((upstream) => upstream.health.doubtful) ? doubtfulLast(order) : order
     this.#done = done
@@ -133,6 +142,11 @@ class Errand {
 
   start(): void {
     this.#next()
+  }
+
+  /** What an upstream is asked. */
+  requestFor(upstream: Upstream): Request {
+    return upstream.keepsCase ? this.#request : this.#plain
   }
 
   answered(attempt: Try, bytes: Uint8Array): void {
@@ -147,12 +161,15 @@ class Errand {
       }
       if (this.#protocol === 'tcp') return this.#failed(attempt, new UpstreamError('closed', `${upstream.label}: the answer is truncated, and TCP is refused`))
     }
-    const reply = readReply(bytes, network, this.#protocol === 'tcp' ? Infinity : this.request.datagramBytes)
+    const reply = readReply(bytes, network, this.#protocol === 'tcp' ? Infinity : attempt.call!.request.datagramBytes)
     if (reply !== undefined) this.#note(attempt, rcodeName(reply.rcode))
     if (reply === undefined) return this.#failed(attempt, new UpstreamError('closed', `read ${network} ${upstream.label}: the reply cannot be parsed`))
-    if (matchReply(this.request, bytes) === 'no') return this.#finish({ kind: 'wrong' })
+    const match = matchReply(this.#request, bytes)
+    if (match === 'no') return this.#finish({ kind: 'wrong' })
+    if (match === 'other-case' && this.#request.exactCase && network !== 'udp') upstream.foldsCase()
+    if (reply.rcode === RCODE.BADCOOKIE && network === 'udp' && rules.cookies) return this.#further(() => this.#ask(upstream, 'tcp'))
     if (rules.failover.has(reply.rcode) && ++this.#failovers < this.#order.length) return this.#further(() => this.#next())
-    this.#finish({ kind: 'reply', reply })
+    this.#finish({ kind: 'reply', reply: this.#restored(reply) })
   }
 
   failed(attempt: Try, error: UpstreamError): void {
@@ -161,13 +178,23 @@ class Errand {
     this.#failed(attempt, error)
   }
 
+  /** The reply as if the question had been sent as the client put it. */
+  #restored(reply: Message): Message {
+    const { rules } = this.errands
+    if (rules.randomCase) restoreCase(reply, this.#message.questions[0]!)
+    if (rules.cookies) reply.edns = this.#message.edns === undefined || reply.edns === undefined ? undefined : { ...reply.edns, options: reply.edns.options.filter(isNoCookie) }
+    return reply
+  }
+
   /** The attempt has been silent for a while: ask another upstream too, or the same over another connection. */
   hedge(attempt: Try): void {
     if (this.#over || this.#hedges >= HEDGES || this.#made >= this.#limit) return
+    // Somebody guesses at answers, or the upstream's are not what they should be: over TCP there is no guessing.
+    if (attempt.call!.spoofed) this.#protocol = 'tcp'
     const other = this.#order.find((upstream) => !upstream.health.down && !upstream.health.doubtful && !this.#isAsked(upstream))
-    if (other === undefined && attempt.network === 'udp') return
+    if (other === undefined && attempt.network === 'udp' && this.#protocol === 'udp') return
     attempt.call?.doubt()
-    if (other !== undefined) attempt.upstream.health.check()
+    if (other !== undefined && !attempt.call!.spoofed) attempt.upstream.health.check()
     this.#hedges++
     this.errands.events.hedged()
     this.#ask(other ?? attempt.upstream, this.#protocol)
@@ -272,13 +299,13 @@ class Try implements Caller {
   }
 
   start(protocol: Protocol, deadlineMs: number): void {
-    const { errands, request } = this.#errand
+    const { errands } = this.#errand
     const nowMs = errands.world.clock.nowMs()
     this.startMs = nowMs
     if (nowMs + errands.rules.readTimeoutMs <= deadlineMs) errands.timeouts.add(this, nowMs)
     else this.#timer = errands.world.clock.after(Math.max(1, deadlineMs - nowMs), () => this.timeOut())
     if (errands.rules.hedgeMs > 0) errands.hedges.add(this, nowMs)
-    this.call = this.upstream.call(request, protocol, this)
+    this.call = this.upstream.call(this.#errand.requestFor(this.upstream), protocol, this)
     this.call.start()
   }
 
@@ -299,7 +326,7 @@ class Try implements Caller {
   look(): void {
     const { hedges, world } = this.#errand.errands
     if (this.#over) return
-    if (this.call!.silent) return this.#errand.hedge(this)
+    if (this.call!.silent || this.call!.spoofed) return this.#errand.hedge(this)
     if (++this.#looks < HEDGE_LOOKS) hedges.add(this, world.clock.nowMs())
   }
 

@@ -41,6 +41,6 @@ export class Exchange {
 
   /** Nothing at all has come from the peer since the question was sent. */
   get silent(): boolean {
-    return this.carrier === undefined || this.carrier.heardMs < this.sentMs
+    return this.carrier === undefined || this.carrier.heardMs <= this.sentMs
   }
 }

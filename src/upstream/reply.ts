@@ -1,5 +1,7 @@
 import { decodeMessage } from '../wire/decode.ts'
-import { Message, WireError } from '../wire/message.ts'
+import { EDNS } from '../wire/edns.ts'
+import { Message, WireError, type EdnsOption, type Question } from '../wire/message.ts'
+import { equalNames } from '../wire/name.ts'
 import type { Network } from './call.ts'
 
 /**
@@ -24,4 +26,20 @@ function cutOff(partial: Message): Message {
   message.edns = undefined
   message.tc = true
   return message
+}
+
+/** Gives the question, and records of its name, the letters' case that the client wrote. */
+export function restoreCase(reply: Message, asked: Question): void {
+  reply.questions = [asked]
+  reply.answers = reply.answers.map((record) => (equalNames(record.name, asked.name) ? { ...record, name: asked.name } : record))
+}
+
+export function withoutCookie(message: Message): Message {
+  const { edns } = message
+  if (edns === undefined || edns.options.every(isNoCookie)) return message
+  return Object.assign(new Message(), message, { edns: { ...edns, options: edns.options.filter(isNoCookie) } })
+}
+
+export function isNoCookie(option: EdnsOption): boolean {
+  return option.code !== EDNS.COOKIE
 }

@@ -1,3 +1,4 @@
+import type { Random } from '../core/env.ts'
 import { encodeMessage } from '../wire/encode.ts'
 import type { Message } from '../wire/message.ts'
 import { skipName } from '../wire/name.ts'
@@ -13,14 +14,25 @@ export interface Request {
   readonly questionEnd: number
   /** How long a datagram may be that answers it (RFC 6891 6.2.5). */
   readonly datagramBytes: number
-  /** The letters' case is random (0x20): an answer must repeat it. */
+  /** The letters' case is random: an answer must repeat it. */
   readonly exactCase: boolean
+  /** Whether a reply over UDP shows that it comes from the upstream, beyond id and question; undefined where there is no more to see. */
+  readonly proves?: (reply: Uint8Array) => boolean
 }
 
 /** Throws WireError for a message without a wire form. */
 export function makeRequest(message: Message): Request {
   const packet = encodeMessage(message)
   return { packet, questionEnd: skipName(packet, HEADER_BYTES) + TYPE_AND_CLASS_BYTES, datagramBytes: Math.max(DATAGRAM_BYTES, message.edns?.udpSize ?? 0), exactCase: false }
+}
+
+/** The same with letters in random case: some bits more to guess for who would forge an answer (draft-vixie-dnsext-dns0x20). */
+export function withRandomCase(request: Request, random: Random): Request {
+  const packet = Uint8Array.from(request.packet)
+  for (let i = HEADER_BYTES; i < request.questionEnd - TYPE_AND_CLASS_BYTES; i++) {
+    if (isLetter(packet[i]!) && random.int(2) === 1) packet[i]! ^= 0x20
+  }
+  return { ...request, packet, exactCase: true }
 }
 
 export type Match = 'same' | 'other-case' | 'no'

@@ -99,7 +99,8 @@ export class UdpSocket implements Carrier {
     const exchange = this.#pending.get(idOf(bytes))
     if (exchange === undefined) return
     const match = matchReply(exchange.request, bytes)
-    if (match === 'no' || (match === 'other-case' && exchange.request.exactCase)) {
+    const { exactCase, proves } = exchange.request
+    if (match === 'no' || (match === 'other-case' && exactCase) || proves?.(bytes) === false) {
       exchange.mismatches++
       return
     }

@@ -2,6 +2,7 @@ import type { Protocol } from '../core/query.ts'
 import { decodeMessage } from '../wire/decode.ts'
 import type { Message, WireError } from '../wire/message.ts'
 import { Call, type Caller, type Line, type Network } from './call.ts'
+import { CookieJar } from './cookies.ts'
 import { endpointLabel, type ConnectionSettings, type Endpoint, type UpstreamWorld } from './endpoint.ts'
 import type { Exchange } from './exchange.ts'
 import { UpstreamError } from './failure.ts'
@@ -18,10 +19,13 @@ const FAST_MS = 5
 /** A latency that has not been seen for so long counts half: what was slow once gets another chance. */
 const HALF_LIFE_MS = 10_000
 const PLAIN_PORT = 53
+const FOLDS_CASE_MS = 600_000
 
 export interface UpstreamSettings {
   readonly connections: ConnectionSettings
   readonly health: HealthSettings
+  /** Speak of DNS cookies (RFC 7873). */
+  readonly cookies: boolean
 }
 
 /** One server to ask, with its sockets, its connections and its health. */
@@ -37,6 +41,9 @@ export class Upstream implements Line {
   readonly #metrics: UpstreamMetrics
   #noTcpUntilMs = -Infinity
   #noTlsUntilMs = -Infinity
+  readonly #cookies: CookieJar | undefined
+  /** Answers come with the letters' case changed: until then, questions go as the client wrote them. */
+  #foldsCaseUntilMs = -Infinity
   #closed = false
   #outstanding = 0
   #latencyMs = 0
@@ -47,6 +54,7 @@ export class Upstream implements Line {
     this.endpoint = endpoint
     this.#world = world
     this.#metrics = metrics(this.label)
+    this.#cookies = settings.cookies ? new CookieJar(world.random) : undefined
     this.#udp = new UdpPool(endpoint, settings.connections, world)
     this.#tcp = new TcpPool(endpoint, settings.connections, world)
     if (endpoint.transport === 'tls' && settings.connections.tls?.verify === false) {
@@ -73,7 +81,7 @@ export class Upstream implements Line {
   /** A question to be sent under a random id with `start`, whose outcome the caller hears, maybe before `start` returns; there is no time limit. */
   call(request: Request, protocol: Protocol, caller: Caller): Call {
     this.#outstanding++
-    return new Call(this, request, this.#network(protocol), caller)
+    return new Call(this, this.#cookies?.dress(request) ?? request, this.#network(protocol), caller)
   }
 
   /**
@@ -101,6 +109,16 @@ export class Upstream implements Line {
     })
   }
 
+  /** Whether an answer repeats the letters' case of its question. */
+  get keepsCase(): boolean {
+    return this.#world.clock.nowMs() >= this.#foldsCaseUntilMs
+  }
+
+  /** An answer that only the upstream can have sent did not. */
+  foldsCase(): void {
+    this.#foldsCaseUntilMs = this.#world.clock.nowMs() + FOLDS_CASE_MS
+  }
+
   close(): void {
     this.#closed = true
     this.health.stop()
@@ -119,6 +137,7 @@ export class Upstream implements Line {
   settled(exchange: Exchange, network: Network, reply: Uint8Array | undefined): void {
     this.#outstanding--
     if (reply === undefined) return
+    this.#cookies?.learn(reply, network)
     const nowMs = this.#world.clock.nowMs()
     const tookMs = nowMs - exchange.sentMs
     this.#latencyMs += (tookMs - this.#latencyMs) / 8

@@ -47,6 +47,8 @@ export class Instance {
       failover: options.failover,
       failfast: options.failfast,
       retryTruncated: options.preferUdp,
+      randomCase: options.randomCase,
+      cookies: options.cookies,
     }, env, { allDown: () => broken.add(), hedged: () => hedged.add() })
   }
 
@@ -58,6 +60,7 @@ export class Instance {
       const settings = {
         connections: { expireMs: options.expireMs, maxAgeMs: options.maxAgeMs, maxQueries: options.maxQueries, maxIdle: options.maxIdle, sourceAddress: options.sourceAddress, tls },
         health: { ...options.healthCheck, timeoutMs: PROBE_TIMEOUT_MS, maxFails: options.maxFails, protocol: options.forceTcp ? 'tcp' as const : 'udp' as const },
+        cookies: options.cookies,
       }
       this.#roster = new Roster({ targets: options.targets, names: options.endpoints, resolvers: options.resolvers, protocol: options.forceTcp ? 'tcp' : 'udp' }, {
         clock: env.clock, random: env.random, log: env.log, files: env.files,

@@ -33,6 +33,8 @@ export interface ForwardOptions {
   readonly maxQueries: number
   readonly maxIdle: number
   readonly readTimeoutMs: number
+  readonly randomCase: boolean
+  readonly cookies: boolean
   /** 0 for never. */
   readonly hedgeMs: number
   readonly maxFails: number
@@ -129,6 +131,8 @@ export const FORWARD_TABLE = {
   tls: row({ min: 0, max: 3, form: '[CERT KEY] [CA]', help: 'files for tls:// upstreams; without them the system\'s CAs', initial: NO_WORDS, read: (args) => args.map((arg) => arg.text) }),
   tls_servername: row<string | undefined>({ form: 'NAME', help: 'name to verify certificates against', initial: undefined, read: ([arg]) => arg!.text }),
   tls_opportunistic: flag({ help: 'take any certificate of tls:// upstreams, and ask in plain text at port 53 where there is no TLS (RFC 8310 5)' }),
+  random_case: flag({ help: 'ask with the letters of names in random case, which answers must repeat: harder to forge (0x20)' }),
+  cookies: flag({ help: 'send DNS cookies (RFC 7873); over UDP, an upstream that has sent one is believed only with it' }),
   source_address: row<string | undefined>({
     form: 'IP', help: 'address to ask from', initial: undefined,
     read: ([arg], place) => (parseIp(arg!.text) === undefined ? place.fail(`invalid IP address: ${arg!.text}`, arg) : arg!.text),
@@ -170,6 +174,8 @@ export function parseForward(line: Line): ForwardOptions {
     maxQueries: values.max_queries,
     maxIdle: values.max_idle_conns,
     readTimeoutMs: values.read_timeout,
+    randomCase: values.random_case,
+    cookies: values.cookies,
     hedgeMs: values.hedge,
     maxFails: values.max_fails,
     maxConnectAttempts: values.max_connect_attempts,

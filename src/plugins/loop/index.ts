@@ -72,6 +72,7 @@ class Loop implements Stage {
     this.#self = new Upstream({ address, port: place.port, transport: 'dns' }, {
       connections: { expireMs: GIVE_UP_MS, maxAgeMs: 0, maxQueries: 0, maxIdle: 0, sourceAddress: undefined, tls: undefined },
       health: { intervalMs: RETRY_MS, timeoutMs: PROBE_TIMEOUT_MS, maxFails: 0, recursionDesired: true, domain: '.', protocol: 'udp' },
+      cookies: false,
     }, this.#env, upstreamMetrics(this.#env.metrics, 'loop'))
     void this.#probe(this.#env.clock.nowMs() + GIVE_UP_MS)
   }
