@@ -1,5 +1,6 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import type { Plugin } from '../src/core/plugin.ts'
+import { ENGINES } from '../src/server/udp-engine.ts'
 
 /** Flags that stand for themselves; Go lets them say `=true` and `=false` too. */
 const SWITCHES: readonly string[] = ['--help', '--plugins', '--quiet', '--version']
@@ -35,6 +36,11 @@ export function portNumber(text: string): number {
 
 function refuse(reason: string): never {
   throw new InvalidArgumentError(reason)
+}
+
+/** `-engine`, the same for both programs. */
+export function engineOption(): Option {
+  return new Option('--engine <engine>', 'how UDP is received: by packet workers (mmsg), by Node\'s sockets (dgram), or whichever can be had').choices(ENGINES).default('auto')
 }
 
 /** What `-plugins` prints. */

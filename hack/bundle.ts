@@ -31,8 +31,10 @@ rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 for (const program of ['hearth-node', 'hearth-cluster']) {
   await build({
-    entryPoints: [join(root, 'cmd', program, 'main.ts')],
-    outfile: join(folder, program, 'lib', `${program}.mjs`),
+    // The packet workers' threads run a small file of their own.
+    entryPoints: { [program]: join(root, 'cmd', program, 'main.ts'), 'packet-worker': join(root, 'src/server/mmsg/worker.ts') },
+    outdir: join(folder, program, 'lib'),
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -1,11 +1,13 @@
 import '../../src/server/early-signals.ts'
 import { Command } from 'commander'
 import { corefileReader } from '../../src/server/corefile-source.ts'
+import { processors } from '../../src/server/cpu-quota.ts'
 import { runProgram } from '../../src/server/program.ts'
+import type { EngineChoice } from '../../src/server/udp-engine.ts'
 import { pluginTable, PLUGINS } from '../../src/plugins/index.ts'
 import { commands } from '../commands/index.ts'
 import type { Tool } from '../commands/tool.ts'
-import { fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
+import { engineOption, fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
 
 const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:9154'
@@ -16,6 +18,7 @@ interface Options {
   readonly conf?: string
   readonly 'dns.port': number
   readonly pidfile?: string
+  readonly engine: EngineChoice
   readonly plugins?: boolean
   readonly quiet?: boolean
 }
@@ -27,6 +30,7 @@ const command = new Command('hearth-cluster')
   .option('--conf <file>', 'Corefile to read, or "stdin" (default: ./Corefile, else a built-in one)')
   .option('-p, --dns.port <port>', 'default port of server blocks that name none', portNumber, 53)
   .option('--pidfile <file>', 'write the process id here once queries are answered')
+  .addOption(engineOption())
   .option('--plugins', 'list the directives and exit')
   .option('--quiet', 'do not print zones and version at the start')
   .option('--admin-listen-address <address>', 'where status page, explain, top and the like are served: host:port, unix:/path, or "" for nowhere', DEFAULT_ADMIN_ADDRESS)
@@ -47,6 +51,9 @@ async function run(options: Options): Promise<void> {
     plugins: pluginTable(PLUGINS),
     quiet: options.quiet === true,
     pidfile: options.pidfile,
+    engine: options.engine,
+    // The resolver thread has a processor of its own.
+    workers: Math.max(1, processors() - 1),
     read: corefileReader({ path: options.conf, defaultPort: options['dns.port'], directives: PLUGINS.map((plugin) => plugin.name) }),
   })
 }

@@ -10,11 +10,12 @@ import { PROXY_MODES, type ProxyModeOption } from '../../src/node/proxy-mode.ts'
 import { expandSample } from '../../src/node/template.ts'
 import { PLUGINS, pluginTable } from '../../src/plugins/index.ts'
 import { corefileReader } from '../../src/server/corefile-source.ts'
+import type { EngineChoice } from '../../src/server/udp-engine.ts'
 import { runProgram } from '../../src/server/program.ts'
 import { parseName } from '../../src/wire/name.ts'
 import { commands } from '../commands/index.ts'
 import type { Tool } from '../commands/tool.ts'
-import { fromGoFlags, goBool, listPlugins, portNumber } from '../go-flags.ts'
+import { engineOption, fromGoFlags, goBool, listPlugins, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
 import { cleanupCommand } from './cleanup.ts'
 import { statusCommand } from './status.ts'
@@ -43,6 +44,7 @@ interface Options {
   readonly conf?: string
   readonly 'dns.port': number
   readonly pidfile?: string
+  readonly engine: EngineChoice
   readonly plugins?: boolean
   readonly quiet: boolean
   readonly proxyMode: ProxyModeOption
@@ -74,6 +76,7 @@ const command = new Command('hearth-node')
   .option('--conf <file>', 'the Corefile')
   .option('-p, --dns.port <port>', 'default port of server blocks, and the port of the rules', portNumber, 53)
   .option('--pidfile <file>', 'write the process id here once queries are answered')
+  .addOption(engineOption())
   .option('--plugins', 'list the directives and exit')
   .option('--quiet [bool]', 'do not print zones and version at the start', goBool, false)
   .option('--admin-listen-address <address>', 'where status page, explain, top and the like are served: host:port, unix:/path, or "" for nowhere', DEFAULT_ADMIN_ADDRESS)
@@ -118,6 +121,9 @@ async function run(given: Options): Promise<void> {
     plugins: pluginTable(PLUGINS),
     quiet: given.quiet,
     pidfile: given.pidfile,
+    engine: given.engine,
+    // An agent shares its node with what it is there for.
+    workers: 1,
     read: corefileReader({ path: corefile, defaultPort: given['dns.port'], directives: PLUGINS.map((plugin) => plugin.name) }),
     prepare: async (world) => {
       agent = new NodeAgent(options, world)

@@ -16,6 +16,7 @@ interface Sample {
 export class MetricsRegistry implements Metrics {
   readonly registry = new Registry()
   readonly #families = new Map<string, SeriesFamily<Series>>()
+  readonly #before: (() => void)[] = []
 
   constructor(options: { readonly processMetrics: boolean } = { processMetrics: false }) {
     if (options.processMetrics) collectDefaultMetrics({ register: this.registry })
@@ -33,8 +34,14 @@ export class MetricsRegistry implements Metrics {
     return this.#family(name, help, 'histogram', labels, () => new Distribution(buckets))
   }
 
+  /** Calls `fn` before numbers are shown: what is counted elsewhere is added up then. */
+  beforeExpose(fn: () => void): void {
+    this.#before.push(fn)
+  }
+
   /** The text exposition of everything. */
   expose(): Promise<string> {
+    for (const fn of this.#before) fn()
     return this.registry.metrics()
   }
 
@@ -141,6 +148,11 @@ class Distribution implements Histogram, Series {
     while (i < this.#bounds.length && value > this.#bounds[i]!) i++
     this.#counts[i]!++
     this.#sum += value
+  }
+
+  merge(counts: ArrayLike<number>, sum: number): void {
+    for (let i = 0; i < this.#counts.length; i++) this.#counts[i]! += counts[i] ?? 0
+    this.#sum += sum
   }
 
   samples(name: string, labels: Readonly<Record<string, string>>): Sample[] {

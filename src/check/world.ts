@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts'
 import { MemoryLog } from '../base/log.ts'
 import type { World } from '../core/build.ts'
 import type { Host } from '../core/env.ts'
+import { NO_PACKET_CACHE } from '../core/quick.ts'
 import { EchoedOptions } from '../server/finish.ts'
 import { hostSearchPath, systemFiles, systemHost, systemRandom } from '../server/host.ts'
 import { KeepsakeStore } from '../server/keepsakes.ts'
@@ -25,6 +26,7 @@ export function openOfflineWorld(host: Host = systemHost): OfflineWorld {
     random: systemRandom,
     files: systemFiles,
     echoed: new EchoedOptions(),
+    packets: NO_PACKET_CACHE,
     keepsakes: new KeepsakeStore(),
     shared: new Map(),
     http: { serve: () => Promise.resolve({ port: 0, close: () => Promise.resolve() }) },

@@ -10,6 +10,7 @@ import type { Metrics } from './metrics.ts'
 import { Metadata } from './metadata.ts'
 import { Slot, type Plugin, type Setup, type Stage } from './plugin.ts'
 import type { Query } from './query.ts'
+import type { PacketCache } from './quick.ts'
 import { DEFAULT_SETTINGS, type BlockSettings } from './settings.ts'
 import { matchZone } from './zones.ts'
 
@@ -23,6 +24,7 @@ export interface World {
   readonly http: Http
   readonly host: Host
   readonly echoed: { add(code: number): void; has(code: number): boolean }
+  readonly packets: PacketCache
   /** Things that outlive a reload, by fingerprint. */
   readonly keepsakes: Keepsakes
   /** What `env.shared` gives. */
@@ -134,6 +136,7 @@ function makeEnv(world: World, site: StageSite): Env {
     http: world.http,
     host: world.host,
     echoed: world.echoed,
+    packets: world.packets,
     slot: () => new Slot(site.nextSlot()),
     ask: (q, wanted) => ask(q, site.chain, site.chainIndex() + 1, wanted),
     siblings: () => site.stages,

@@ -33,6 +33,7 @@ export class Chain {
       if (verdict === NEXT) continue
       if (verdict !== DONE || !reply.fits(question)) return false
       reply.answeredBy = stages[i]!.name
+      reply.answeredAt = i
       for (let up = i; up >= 0; up--) stages[up]!.quick!.reply?.(question, reply)
       return true
     }

@@ -24,14 +24,16 @@ export function dnsMetrics(metrics: Metrics): DnsMetrics {
   }
 }
 
-const COUNTED_TYPES = new Set([
+/** Types that have a `type` label of their own. */
+export const COUNTED_TYPES = [
   'A', 'AAAA', 'CNAME', 'DNSKEY', 'DS', 'MX', 'NSEC3', 'NSEC', 'NS', 'PTR', 'RRSIG', 'SOA', 'SRV', 'TXT', 'HTTPS', 'SVCB', 'IXFR', 'AXFR', 'ANY',
-])
+] as const
+const COUNTED = new Set<string>(COUNTED_TYPES)
 
 /** The `type` label: a bounded set of mnemonics, everything else is `other`. */
 export function typeLabel(qtype: number): string {
   const name = typeName(qtype)
-  return COUNTED_TYPES.has(name) ? name : 'other'
+  return COUNTED.has(name) ? name : 'other'
 }
 
 export function familyLabel(q: Query): string {

@@ -6,6 +6,7 @@ import type { Name } from '../wire/name.ts'
 import type { Metrics } from './metrics.ts'
 import type { Slot, Stage } from './plugin.ts'
 import type { Protocol, Query } from './query.ts'
+import type { PacketCache } from './quick.ts'
 
 /** The world as a stage sees it: everything below the edge folders reaches the outside through this and nothing else. */
 export interface Env {
@@ -22,6 +23,8 @@ export interface Env {
   readonly host: Host
   /** EDNS options that replies copy from the client's OPT when no stage made an OPT; `rewrite edns0 local` adds its codes. */
   readonly echoed: { add(code: number): void; has(code: number): boolean }
+  /** What answers for stores without them. */
+  readonly packets: PacketCache
   /** A place in every query for what this stage remembers between its way down and its way up. */
   slot<T>(): Slot<T>
   /** Asks on behalf of a query; see `Ask`. Resolves always: an answer that failed has `written` false and an `error`. */

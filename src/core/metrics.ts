@@ -31,6 +31,8 @@ export interface Gauge {
 
 export interface Histogram {
   observe(value: number): void
+  /** Adds observations that were counted elsewhere, by bucket; the last one is for what is beyond all bounds. */
+  merge(counts: ArrayLike<number>, sum: number): void
 }
 
 /** Bucket bounds of specification section 5. */

@@ -1,6 +1,7 @@
 import { canonicalOption, EDNS } from '../wire/edns.ts'
 import { CLASS, TYPE } from '../wire/codes.ts'
-import type { Protocol } from './query.ts'
+import { readName, type Name } from '../wire/name.ts'
+import type { Peer, Protocol } from './query.ts'
 import type { ServerInfo } from './server-info.ts'
 
 const HEADER_BYTES = 12
@@ -15,6 +16,10 @@ const ECHOED = new Set<number>([EDNS.NSID, EDNS.EXPIRE, EDNS.COOKIE, EDNS.TCP_KE
 
 /** Each octet as it is in a name that is compared without regard to case. Length octets are below `A` and stay. */
 const LOWER = Uint8Array.from({ length: 256 }, (_, octet) => (octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet))
+
+const DOT = 0x2e
+/** Octets that stand for themselves in the text form of a name (see src/wire/name.ts). */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, octet) => (octet > 0x20 && octet < 0x7f && !` '@;().,"\\`.replace(',', '').includes(String.fromCharCode(octet)) ? 1 : 0))
 
 /**
  * A query as octets, read in place: one object per thread is used for all of them, so nothing of it may be kept beyond the query.
@@ -49,6 +54,8 @@ export class QuickQuestion {
   protocol: Protocol = 'udp'
   /** 1 for IPv4, 2 for IPv6. */
   family: 1 | 2 = 1
+  /** For those who look at clients one by one; packet workers leave it out. */
+  client: Peer | undefined
   server: ServerInfo | undefined
   /** Monotonic milliseconds at arrival. */
   startMs = 0
@@ -99,6 +106,33 @@ export class QuickQuestion {
     this.udpSize = 0
     this.optionsLength = 0
     return nameEnd + 4 === end
+  }
+
+  /** The name's text form in lower case; costs a string, unlike everything else here. */
+  text(): Name {
+    return readName(this.name, 0).name
+  }
+
+  /**
+   * Writes the name's text form in lower case, as `lowerName` has it, and gives the offset behind it; -1 when an octet would need an
+   * escape, which common names have none of.
+   */
+  writeText(into: Uint8Array, at: number): number {
+    const { name, nameLength } = this
+    if (nameLength === 1) {
+      into[at] = DOT
+      return at + 1
+    }
+    let to = at
+    for (let from = 0; from < nameLength - 1;) {
+      for (const end = from + name[from++]! + 1; from < end;) {
+        const octet = name[from++]!
+        if (PLAIN[octet] === 0) return -1
+        into[to++] = octet
+      }
+      into[to++] = DOT
+    }
+    return to
   }
 
   /** The offset behind the name, or -1 when it is none. */

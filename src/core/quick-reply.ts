@@ -1,4 +1,5 @@
 import { RCODE } from '../wire/codes.ts'
+import type { Kept } from './quick.ts'
 import type { QuickQuestion } from './quick-question.ts'
 
 const MESSAGE_LIMIT = 65_535
@@ -21,8 +22,11 @@ export class QuickReply {
   answers = 0
   authorities = 0
   additionals = 0
-  /** The stage that said DONE. */
+  /** The stage that said DONE, and its place in the chain. */
   answeredBy = ''
+  answeredAt = 0
+  /** Set by a store whose answer the packet cache may repeat. */
+  kept: Kept | undefined
 
   /** An empty reply to the question, for a stage to fill. */
   begin(question: QuickQuestion): void {
@@ -31,6 +35,7 @@ export class QuickReply {
     this.aa = this.ra = this.ad = false
     this.answers = this.authorities = this.additionals = 0
     this.answeredBy = ''
+    this.kept = undefined
   }
 
   /** Appends octets `from` to `to` of `source`. False when the message would be too long for any client: the stage says IN_FULL. */
@@ -51,6 +56,15 @@ export class QuickReply {
 
   /** Writes header, question and OPT; the message is then octets 0 to `length`. */
   finish(question: QuickQuestion): void {
+    this.writeHead(question)
+    if (!question.edns) return
+    // Its place in the count of additional records, which are fewer than 65,535.
+    setShort(this.bytes, 10, this.additionals + 1)
+    this.#opt(question)
+  }
+
+  /** Writes header and question, without which the octets are no message. */
+  writeHead(question: QuickQuestion): void {
     const { bytes } = this
     const { packet, at } = question
     const flags = FLAG.QR | (this.aa ? FLAG.AA : 0) | (question.rd ? FLAG.RD : 0) | (this.ra ? FLAG.RA : 0) | (this.ad ? FLAG.AD : 0) | (question.cd ? FLAG.CD : 0) | this.rcode
@@ -60,9 +74,8 @@ export class QuickReply {
     setShort(bytes, 4, 1)
     setShort(bytes, 6, this.answers)
     setShort(bytes, 8, this.authorities)
-    setShort(bytes, 10, this.additionals + (question.edns ? 1 : 0))
+    setShort(bytes, 10, this.additionals)
     for (let i = 12, end = question.questionEnd; i < end; i++) bytes[i] = packet[at + i]!
-    if (question.edns) this.#opt(question)
   }
 
   /** The client's own size and DO, as on the ordinary way. */

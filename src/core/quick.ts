@@ -32,9 +32,49 @@ export interface WorkerDuty {
   readonly shuffles?: boolean
   /** The UDP size that counts is at most this. */
   readonly udpSizeLimit?: number
+  /** The stage answers from a store (`reply.kept`): below it nothing sees a query that workers answer. */
+  readonly keeps?: boolean
   /** Takes what packet workers have counted since the last time, for one listener group and zone of the block. */
   count?(tally: Tally): void
 }
+
+/** What a store knows about a reply that it answered with, so that the packet cache can go on answering with it. */
+export interface Kept {
+  /** Milliseconds of the clock from which on the store wants to see the query itself. */
+  readonly untilMs: number
+  readonly storedMs: number
+  /** What TTLs were when it was stored, from which they count down; -1 when they stay as they are. */
+  readonly ttl: number
+  /** AD for those who ask for it. */
+  readonly authentic: boolean
+  /** It says that there is nothing. */
+  readonly denial: boolean
+  /** Milliseconds without a hit after which `streak` begins anew; 0 when nobody asks for it. */
+  readonly pauseMs: number
+  /** Where the packet cache has it; the packet cache's own. */
+  readonly places: number[]
+}
+
+/** The packet cache, as the stores see it that it answers for. */
+export interface PacketCache {
+  /** From now on nothing is answered with it. */
+  drop(kept: Kept): void
+  /** Answers given with it since it is in the packet cache; a number that only grows, and begins anew when it leaves and comes back. */
+  hits(kept: Kept): number
+  /** Takes the answers since the last pause, or since this was last asked; undefined when there were none. */
+  takeStreak(kept: Kept): Streak | undefined
+}
+
+/** Answers of the packet cache with one reply. */
+export interface Streak {
+  readonly hits: number
+  readonly lastMs: number
+  /** There was a pause before the first of them. */
+  readonly anew: boolean
+}
+
+/** Where nothing answers for the stores. */
+export const NO_PACKET_CACHE: PacketCache = { drop: () => undefined, hits: () => 0, takeStreak: () => undefined }
 
 /** What packet workers did for one listener group and zone. Arrays are the reader's for the time of the call. */
 export interface Tally {

@@ -27,7 +27,7 @@ export interface Libc {
   exit(status: number): never
   /** Of this thread's last call that failed. */
   errno(): number
-  /** Memory that does not move and belongs to this thread, zeroed. */
+  /** Memory that does not move and belongs to this thread. Its contents are whatever they are. */
   allocate(sizeBytes: number): Memory
   free(memory: Memory): void
 }

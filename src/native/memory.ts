@@ -14,7 +14,6 @@ export class Memory {
     // Whole words only: a size that is no multiple of four has octets behind the last.
     this.words = new Int32Array(buffer, 0, buffer.byteLength >> 2)
     this.#view = new DataView(buffer)
-    this.bytes.fill(0)
   }
 
   /** What a pointer to `offset` is. */

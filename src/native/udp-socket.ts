@@ -47,3 +47,17 @@ export function boundAddress(libc: Libc, fd: number): { readonly address: Uint8A
   if (libc.getsockname(fd, name, length) < 0) throw new SystemCallError(libc, 'getsockname')
   return decodeSocketAddress(name)
 }
+
+const POLLIN = 1
+
+/** True when a datagram waits in the socket. Never waits itself. */
+export function isReadable(libc: Libc, fd: number): boolean {
+  const poll = libc.allocate(8)
+  try {
+    poll.words[0] = fd
+    poll.words[1] = POLLIN
+    return libc.poll(poll.base, 1, 0) > 0
+  } finally {
+    libc.free(poll)
+  }
+}

@@ -2,12 +2,16 @@ import type { Block } from '../core/build.ts'
 import { dnsMetrics, familyLabel, typeLabel, type DnsMetrics } from '../core/dns-metrics.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { Query, replyTo, type Arrival } from '../core/query.ts'
+import type { QuickQuestion } from '../core/quick-question.ts'
+import type { QuickReply } from '../core/quick-reply.ts'
+import { QuickZones } from '../core/quick-zones.ts'
 import type { ServerInfo } from '../core/server-info.ts'
 import { CLASS, RCODE, TYPE, rcodeName } from '../wire/codes.ts'
 import { encodeMessage, messageLength } from '../wire/encode.ts'
 import type { Message } from '../wire/message.ts'
 import { lowerName, parentOf, type Name } from '../wire/name.ts'
 import { finishReply } from './finish.ts'
+import type { KeepsPackets } from './udp-engine.ts'
 
 /** Directives that take questions of every class (specification 2.3). */
 const EVERY_CLASS = new Set(['chaos', 'forward'])
@@ -19,10 +23,16 @@ export interface GroupWorld {
   /** Replies to the process's questions to itself. */
   readonly selfProbe: { answer(request: Message): Message | undefined }
   /** What people look at: rates, the most frequent, the slow. */
-  readonly traffic: { answered(q: Query): void }
+  readonly traffic: { answered(q: Query): void; answeredQuickly(question: QuickQuestion, rcode: number): void }
   /** A reply that has no wire form: a name with an empty label, say. The client gets SERVFAIL. */
   unsendable(q: Query, error: unknown): void
+  /** A bug in a stage's quick way; the query takes the ordinary one. */
+  quickFailed(error: unknown): void
+  /** The packet cache, where there is one. */
+  readonly packets: KeepsPackets | undefined
 }
+
+let scopes = 0
 
 /**
  * The blocks that share a scheme, address and port. Finds the block of a query, runs its chain, and turns the outcome
@@ -31,8 +41,12 @@ export interface GroupWorld {
 export class Group implements ServerInfo {
   readonly label: string
   readonly blocks: readonly Block[]
+  /** Stands for this group in the packet cache: what was kept for another one is not answered for this. */
+  readonly scope = ++scopes
   /** By zone, in the order of the file: `view` decides between blocks of the same zone. */
   readonly #zones = new Map<Name, Block[]>()
+  /** Blocks that a zone alone decides for; undefined where a view has a say. */
+  readonly #quickZones: QuickZones<Block | undefined>
   /** Classes other than IN reach the chain only where somebody knows what to do with them. */
   readonly #anyClass: boolean
   readonly #world: GroupWorld
@@ -46,6 +60,7 @@ export class Group implements ServerInfo {
     this.#metrics = dnsMetrics(world.metrics)
     for (const block of blocks) for (const zone of block.zones) this.#zones.set(zone, [...this.#zones.get(zone) ?? [], block])
     this.#anyClass = blocks.some((block) => block.stages.some((stage) => EVERY_CLASS.has(stage.name)))
+    this.#quickZones = new QuickZones([...this.#zones].map(([zone, sharing]) => [zone, sharing.length === 1 && sharing[0]!.settings.view === '' ? sharing[0] : undefined]))
   }
 
   /** Queries that have come in and are not answered yet. */
@@ -64,6 +79,26 @@ export class Group implements ServerInfo {
     const waiting = this.dispatch(q)
     if (waiting === undefined) return this.#finish(q)
     return waiting.then(() => this.#finish(q))
+  }
+
+  /** The quick way for a question. False: nothing has happened, it needs `answer`. */
+  quick(question: QuickQuestion, reply: QuickReply): boolean {
+    // DS belongs to the parent's block, which takes more than the longest zone to find.
+    if (question.type === TYPE.DS) return false
+    const block = this.#quickZones.match(question)
+    if (block === undefined) return false
+    question.server = this
+    reply.begin(question)
+    try {
+      if (!block.chain.quick(question, reply)) return false
+      if (reply.kept !== undefined) this.#world.packets?.keep(question, reply, this, block)
+    } catch (error) {
+      this.#world.quickFailed(error)
+      return false
+    }
+    reply.finish(question)
+    this.#world.traffic.answeredQuickly(question, reply.rcode)
+    return true
   }
 
   dispatch(q: Query): void | Promise<void> {

@@ -10,6 +10,8 @@ export interface Listener {
   /** As bound: `0.0.0.0` and `::` are wildcards. */
   readonly address: string
   readonly port: number
+  /** The target has another group now. */
+  retargeted?(): void
   /** Takes no new queries, answers those under way (for at most `graceMs`), then closes. Never rejects. */
   drain(graceMs: number): Promise<void>
 }

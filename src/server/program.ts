@@ -4,7 +4,9 @@ import type { Plugin } from '../core/plugin.ts'
 import { isReverse } from '../core/reverse.ts'
 import { COMPATIBLE_VERSION } from '../core/version.ts'
 import type { Corefile } from '../corefile/tree.ts'
+import { isAvailable, loadLibc, type Libc, type NotAvailable } from '../native/libc.ts'
 import { takeEarlySignals } from './early-signals.ts'
+import type { EngineChoice } from './udp-engine.ts'
 import { Server } from './server.ts'
 import { ServerView } from './view.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
@@ -22,6 +24,9 @@ export interface Program {
   readonly quiet: boolean
   readonly pidfile: string | undefined
   readonly admin: AdminOptions
+  /** How UDP is received and sent, and by how many packet workers. */
+  readonly engine: EngineChoice
+  readonly workers: number
   /** Parses the Corefile as it is now. */
   readonly read: () => Corefile
   /** Before anything listens: the agent adds its addresses. */
@@ -39,7 +44,10 @@ export interface Program {
  * 0 after an orderly stop, 1 when it cannot start, 2 on a second signal, 3 when something could not be stopped in order.
  */
 export async function runProgram(program: Program): Promise<void> {
-  const world = openSystemWorld({ sink: (line) => process.stdout.write(`${line}\n`), exit: (status) => process.exit(status) })
+  const libc = await loadLibc()
+  // process.exit waits for all threads, and a packet worker may sit in a system call; where something went wrong nothing is waited for.
+  const exit = (status: number): never => (isAvailable(libc) && status !== EXIT.OK ? libc.exit(status) : process.exit(status))
+  const world = openWorld(program, libc, exit)
   world.metrics.gauge('coredns_build_info', 'A metric with a constant \'1\' value labeled by version, revision, and goversion from which CoreDNS was built.', ['version', 'revision', 'goversion'])
     .with(COMPATIBLE_VERSION, `${program.name}-${program.version}`, `node-${process.version}`).set(1)
   const server = new Server({
@@ -47,7 +55,7 @@ export async function runProgram(program: Program): Promise<void> {
     plugins: program.plugins,
     ...(program.leaving === undefined ? {} : { leaving: () => program.leaving!() }),
   }, world)
-  const life = new Life(program, server, world)
+  const life = new Life(program, server, world, exit)
   const admin = new AdminPort(program.admin, new ServerView(server, world), world)
   // Until sockets are open nothing else keeps the process alive while it waits, for an API server say.
   setInterval(() => undefined, 2 ** 30)
@@ -64,7 +72,20 @@ export async function runProgram(program: Program): Promise<void> {
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     await program.left?.()
-    process.exit(EXIT.START)
+    exit(EXIT.START)
+  }
+}
+
+function openWorld(program: Program, libc: Libc | NotAvailable, exit: (status: number) => never): SystemWorld {
+  try {
+    const world = openSystemWorld({
+      sink: (line) => process.stdout.write(`${line}\n`), exit, engine: { choice: program.engine, libc, workers: program.workers },
+    })
+    world.log.info(`UDP engine ${world.engine.name}${world.engine.name === 'mmsg' ? `, packet workers: ${program.workers}` : ''}`)
+    return world
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    return exit(EXIT.START)
   }
 }
 
@@ -73,14 +94,16 @@ class Life {
   readonly #program: Program
   readonly #server: Server
   readonly #world: SystemWorld
+  readonly #exit: (status: number) => never
   #started = false
   #stopping = false
 
   /** From here on signals end the program in order, also while it still starts. */
-  constructor(program: Program, server: Server, world: SystemWorld) {
+  constructor(program: Program, server: Server, world: SystemWorld, exit: (status: number) => never) {
     this.#program = program
     this.#server = server
     this.#world = world
+    this.#exit = exit
     process.on('uncaughtException', (error) => this.#crash(error))
     process.on('SIGTERM', () => this.#stop('SIGTERM: Shutting down servers then terminating'))
     process.on('SIGINT', () => this.#stop('SIGINT: Shutting down'))
@@ -131,7 +154,7 @@ class Life {
 
   #end(status: number): void {
     if (this.#program.pidfile !== undefined) rmSync(this.#program.pidfile, { force: true })
-    process.exit(status)
+    this.#exit(status)
   }
 }
 

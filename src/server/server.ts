@@ -3,12 +3,14 @@ import type { World } from '../core/build.ts'
 import type { Plugin } from '../core/plugin.ts'
 import type { Corefile } from '../corefile/tree.ts'
 import type { Admission } from './admission.ts'
+import { describeFastPath } from './fast-path.ts'
 import { Generation } from './generation.ts'
 import type { GroupWorld } from './group.ts'
 import type { KeepsakeStore } from './keepsakes.ts'
 import { ReloadWatch } from './reload-watch.ts'
 import type { SocketMark } from './socket-mark.ts'
 import { Sockets } from './sockets.ts'
+import type { UdpEngine } from './udp-engine.ts'
 
 /** How long queries under way may take to finish when their sockets or their generation go. */
 const GRACE_MS = 5000
@@ -29,6 +31,7 @@ export interface ServerWorld extends World {
   readonly group: GroupWorld
   readonly keepsakes: KeepsakeStore
   readonly socketMark: SocketMark
+  readonly engine: UdpEngine
   /** Turns debug lines on or off. */
   setDebug(on: boolean): void
 }
@@ -47,7 +50,7 @@ export class Server {
   constructor(options: ServerOptions, world: ServerWorld) {
     this.#options = options
     this.#world = world
-    this.#sockets = new Sockets(world, world.host)
+    this.#sockets = new Sockets(world, world.host, world.engine)
     this.#watch = new ReloadWatch(options.read, world, (corefile) => this.#oneAtATime(() => this.#replace(corefile)))
   }
 
@@ -90,6 +93,7 @@ export class Server {
   /** No new queries, then the stages' ends. Rejects if a stage could not end in order. */
   async stop(): Promise<void> {
     await this.#sockets.drain(GRACE_MS, this.#options.leaving ?? (() => Promise.resolve()))
+    await this.#world.engine.close()
     await this.#current?.stop()
     this.#current = undefined
   }
@@ -111,6 +115,9 @@ export class Server {
     this.#current = next
     const leaving = swap()
     this.#world.setDebug(next.debug)
+    if (this.#world.engine.packets !== undefined) {
+      for (const block of next.blocks) this.#world.log.debug(`${block.keys.map((key) => key.text).join(' ')}: ${describeFastPath(block)}`)
+    }
     next.serving(this.#sockets.places())
     keepsakes.commit()
     this.#watch.follow(corefile, next.blocks)

@@ -3,7 +3,7 @@ import type { Group } from './group.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 import { portTaken } from './port-holder.ts'
 import { openTcp } from './tcp.ts'
-import { openUdp } from './udp.ts'
+import type { UdpEngine } from './udp-engine.ts'
 import type { Timeouts } from '../core/settings.ts'
 
 /** Addresses of the machine that get a UDP socket of their own beside the wildcard one; hosts with IPVS can have thousands. */
@@ -38,10 +38,12 @@ export class Sockets {
   readonly #open = new Map<string, Open>()
   readonly #world: ListenerWorld
   readonly #host: Host
+  readonly #engine: UdpEngine
 
-  constructor(world: ListenerWorld, host: Host) {
+  constructor(world: ListenerWorld, host: Host, engine: UdpEngine) {
     this.#world = world
     this.#host = host
+    this.#engine = engine
   }
 
   /** Addresses and ports in use. */
@@ -88,14 +90,15 @@ export class Sockets {
     for (const [id, { open, want }] of next) {
       open.target.group = want.group
       open.target.timeouts = want.timeouts
+      open.listener.retargeted?.()
       this.#open.set(id, open)
     }
     await Promise.all(leaving.map(({ listener }) => listener.drain(5000)))
   }
 
   /**
-   * A UDP socket on a wildcard address cannot tell which address was asked, so replies could leave from another one. Each address
-   * of the machine therefore has a socket of its own; the wildcard one catches the rest.
+   * Where the engine cannot tell which address of a wildcard socket was asked, replies could leave from another one. Each address
+   * of the machine then has a socket of its own; the wildcard one catches the rest.
    */
   #specs(want: Wanted): Spec[] {
     if (want.address !== '') {
@@ -103,7 +106,7 @@ export class Sockets {
     }
     const all = this.#host.addresses()
     const wildcard = all.some((entry) => entry.address.includes(':')) ? '::' : '0.0.0.0'
-    const own = all.filter((entry) => !entry.address.startsWith('fe80:')).slice(0, OWN_SOCKETS_LIMIT)
+    const own = this.#engine.knowsAddressAsked ? [] : all.filter((entry) => !entry.address.startsWith('fe80:')).slice(0, OWN_SOCKETS_LIMIT)
     return [
       { protocol: 'udp', address: wildcard, optional: false },
       { protocol: 'tcp', address: wildcard, optional: false },
@@ -115,7 +118,7 @@ export class Sockets {
     const target: Target = { group: want.group, timeouts: want.timeouts }
     try {
       const listener = spec.protocol === 'udp'
-        ? await openUdp(spec.address, want.port, target, this.#world, want.address === '' ? '::' : spec.address)
+        ? await this.#engine.open(spec.address, want.port, target, want.address === '' ? '::' : spec.address)
         : await openTcp(spec.address, want.port, target, this.#world)
       return { listener, target }
     } catch (error) {

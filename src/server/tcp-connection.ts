@@ -6,6 +6,7 @@ import { acceptPacket } from './accept.ts'
 import { FrameReader } from '../wire/frames.ts'
 import type { ListenerWorld, Target } from './listener.ts'
 import { peerOf } from './peer.ts'
+import { answerQuickly, quickReply } from './quick-path.ts'
 
 /** Queries of one connection under way at once; the rest waits in the socket (RFC 7766 6.2.1.1 asks for no more than fairness). */
 const PIPELINE_LIMIT = 128
@@ -99,11 +100,13 @@ export class TcpConnection {
   }
 
   #take(packet: Uint8Array): void {
+    if (answerQuickly(this.#target.group, packet, 0, packet.length, 'tcp', this.#client, this.#world.clock.nowMs())) {
+      this.#count()
+      return this.#send(quickReply.bytes.subarray(0, quickReply.length))
+    }
     const accepted = acceptPacket(packet)
     if (accepted.kind === 'ignore') return
-    this.#received++
-    const { maxTcpQueries } = this.#target.timeouts
-    if (maxTcpQueries >= 0 && this.#received >= maxTcpQueries) this.#allowanceUsed = this.#finishing = true
+    this.#count()
     if (accepted.kind === 'reject') return this.#send(accepted.reply)
     if (!this.#world.admission.enter()) return
     this.#underWay++
@@ -117,6 +120,12 @@ export class TcpConnection {
     })
     if (outcome instanceof Promise) void this.#later(outcome)
     else this.#done(outcome)
+  }
+
+  #count(): void {
+    this.#received++
+    const { maxTcpQueries } = this.#target.timeouts
+    if (maxTcpQueries >= 0 && this.#received >= maxTcpQueries) this.#allowanceUsed = this.#finishing = true
   }
 
   async #later(outcome: Promise<Uint8Array | undefined>): Promise<void> {

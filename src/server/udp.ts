@@ -5,15 +5,28 @@ import type { Peer } from '../core/query.ts'
 import { acceptPacket } from './accept.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 import { peerOf } from './peer.ts'
+import { answerQuickly, quickReply } from './quick-path.ts'
+import type { UdpEngine } from './udp-engine.ts'
 
 /** A burst that arrives while the event loop is busy waits in the kernel up to this size, as far as the kernel allows. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+
+/** UDP by Node's own sockets, on the main thread: wherever the system calls of the other engine are not to be had. */
+export function dgramEngine(world: ListenerWorld): UdpEngine {
+  return {
+    name: 'dgram',
+    knowsAddressAsked: false,
+    packets: undefined,
+    open: (address, port, target, shownAddress) => openUdp(address, port, target, world, shownAddress),
+    close: () => Promise.resolve(),
+  }
+}
 
 /**
  * Opens a UDP socket with SO_REUSEPORT. `shownAddress` is what queries say they came to: `::` for the sockets of a wildcard
  * listener, as CoreDNS shows it. Rejects with the system's error.
  */
-export async function openUdp(address: string, port: number, target: Target, world: ListenerWorld, shownAddress = address): Promise<Listener> {
+async function openUdp(address: string, port: number, target: Target, world: ListenerWorld, shownAddress: string): Promise<Listener> {
   const v6 = isIPv6(address)
   const socket = createSocket({
     type: v6 ? 'udp6' : 'udp4',
@@ -79,19 +92,23 @@ class UdpListener implements Listener {
 
   #receive(packet: Uint8Array, remote: RemoteInfo): void {
     this.#received++
+    const { admission, clock } = this.#world
+    const client = peerOf(remote.address, remote.port)
+    const startMs = clock.nowMs()
+    // Node keeps the octets until it has sent them, so they must be our own.
+    if (answerQuickly(this.#target.group, packet, 0, packet.length, 'udp', client, startMs)) return this.#send(quickReply.bytes.slice(0, quickReply.length), remote)
     const accepted = acceptPacket(packet)
     if (accepted.kind === 'ignore') return
     if (accepted.kind === 'reject') return this.#send(accepted.reply, remote)
-    const { admission, clock } = this.#world
     if (!admission.enter()) return
     this.#underWay++
     const outcome = this.#target.group.answer(accepted.request, {
-      client: peerOf(remote.address, remote.port),
+      client,
       local: this.#local,
       protocol: 'udp',
       server: this.#target.group,
       sizeBytes: packet.length,
-      startMs: clock.nowMs(),
+      startMs,
     })
     if (outcome instanceof Promise) void this.#later(outcome, remote)
     else this.#done(outcome, remote)

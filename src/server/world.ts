@@ -4,10 +4,12 @@ import { HttpServers } from '../admin/http.ts'
 import { MetricsRegistry } from '../admin/metrics.ts'
 import { Traffic } from '../admin/traffic/traffic.ts'
 import { Admission } from './admission.ts'
+import { openEngine, type EngineOptions } from './engines.ts'
 import { EchoedOptions } from './finish.ts'
 import { hostSearchPath, systemFiles, systemHost, systemRandom } from './host.ts'
 import { KeepsakeStore } from './keepsakes.ts'
 import { SelfProbe } from './self-probe.ts'
+import { NO_PACKET_CACHE } from '../core/quick.ts'
 import type { ServerWorld } from './server.ts'
 import { SocketMark } from './socket-mark.ts'
 
@@ -22,8 +24,14 @@ export interface SystemWorld extends ServerWorld {
   readonly traffic: Traffic
 }
 
-/** The real world for one process. `fatal` ends it. */
-export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (status: number) => void }): SystemWorld {
+export interface SystemOptions {
+  readonly sink: Sink
+  readonly exit: (status: number) => void
+  readonly engine: EngineOptions
+}
+
+/** The real world for one process. `fatal` ends it. Throws when the engine asked for cannot be had. */
+export function openSystemWorld(options: SystemOptions): SystemWorld {
   let debug = false
   const log = makeLog(options.sink, () => debug)
   const metrics = new MetricsRegistry({ processMetrics: true })
@@ -31,6 +39,9 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
   const echoed = new EchoedOptions()
   const selfProbe = new SelfProbe()
   const traffic = new Traffic(systemClock, systemRandom)
+  const admission = new Admission(UNDER_WAY_LIMIT, metrics)
+  const socketMark = new SocketMark()
+  const engine = openEngine(options.engine, { log, clock: systemClock, admission, socketMark, traffic }, metrics)
   return {
     log,
     clock: systemClock,
@@ -43,9 +54,11 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
     exposeMetrics: () => metrics.expose(),
     hostSearchPath,
     keepsakes: new KeepsakeStore(),
-    admission: new Admission(UNDER_WAY_LIMIT, metrics),
+    admission,
+    engine,
+    packets: engine.packets ?? NO_PACKET_CACHE,
     echoed,
-    socketMark: new SocketMark(),
+    socketMark,
     selfProbe,
     traffic,
     group: {
@@ -54,6 +67,11 @@ export function openSystemWorld(options: { readonly sink: Sink; readonly exit: (
       metrics,
       echoed,
       unsendable: (q, error) => log.error(`reply to ${q.asked.name} cannot be encoded: ${String(error)}`),
+      quickFailed(error) {
+        panics.add()
+        log.error(`Recovered from panic on the quick way: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      },
+      packets: engine.packets,
     },
     setDebug: (on) => { debug = on },
     fatal(text) {

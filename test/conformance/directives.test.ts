@@ -25,7 +25,7 @@ const FILES = {
 }
 
 describe('what CoreDNS starts with and what it refuses', () => {
-  const world = openSystemWorld({ sink: () => undefined, exit: () => assert.fail('ends the process') })
+  const world = openSystemWorld({ sink: () => undefined, exit: () => assert.fail('ends the process'), engine: { choice: 'dgram', libc: { unavailable: 'not wanted' }, workers: 1 } })
   const table = pluginTable(PLUGINS)
   const directives = PLUGINS.map((plugin) => plugin.name)
   const home = process.cwd()

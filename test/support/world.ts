@@ -9,6 +9,7 @@ import type { World } from '../../src/core/build.ts'
 import type { FileStat, HttpHandler, InterfaceAddress } from '../../src/core/env.ts'
 import type { Plugin, Stage } from '../../src/core/plugin.ts'
 import type { Protocol } from '../../src/core/query.ts'
+import { NO_PACKET_CACHE } from '../../src/core/quick.ts'
 import { parseCorefile } from '../../src/corefile/parser.ts'
 import { EchoedOptions } from '../../src/server/finish.ts'
 import { Generation } from '../../src/server/generation.ts'
@@ -107,8 +108,10 @@ async function open(corefile: string, options: TestOptions, tame: Tame): Promise
     metrics: tame.metrics,
     echoed: tame.echoed,
     selfProbe: { answer: () => undefined },
-    traffic: { answered: () => undefined },
+    traffic: { answered: () => undefined, answeredQuickly: () => undefined },
     unsendable: (_q, error) => { tame.panics.push(error) },
+    quickFailed: (error) => { tame.panics.push(error) },
+    packets: undefined,
   })
   if (options.start !== false) await generation.start()
   generation.serving([])
@@ -165,6 +168,7 @@ function makeWorld(options: TestOptions): Tame {
   const float = () => (options.random === undefined ? 0.5 : options.random[turn++ % options.random.length]!)
   const world: World = {
     log, clock, metrics, keepsakes, echoed,
+    packets: NO_PACKET_CACHE,
     shared: new Map(),
     exposeMetrics: () => metrics.expose(),
     hostSearchPath: () => [],

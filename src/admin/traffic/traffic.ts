@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../core/env.ts'
 import type { Query } from '../../core/query.ts'
 import type { Attempt } from '../../core/trace.ts'
+import type { QuickQuestion } from '../../core/quick-question.ts'
 import { RCODE, rcodeName, typeName } from '../../wire/codes.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
 import type { Hitter } from './heavy-hitters.ts'
@@ -87,6 +88,13 @@ export class Traffic {
     if (ms >= SLOW_MS || failed) this.#keepSlow(q, ms)
     const weight = this.#sampleWeight()
     if (weight > 0) this.sampled(lowerName(q.asked.name), q.client.address, q.dropped ? -1 : q.reply.rcode, weight)
+  }
+
+  /** A client's query has been answered from octets to octets, at once. */
+  answeredQuickly(question: QuickQuestion, rcode: number): void {
+    this.#seconds.count(Math.floor(this.#clock.wallMs() / 1000), 0, false)
+    const weight = this.#sampleWeight()
+    if (weight > 0) this.sampled(question.text(), question.client?.address ?? '', rcode, weight)
   }
 
   /** Queries that were answered where nobody looked at them: packet workers count, and may name one in so many with `sampled`. */

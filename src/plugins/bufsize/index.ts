@@ -25,5 +25,12 @@ function bufsize(size: number): Stage {
       if (edns !== undefined && edns.udpSize > size) q.request.edns = { ...edns, udpSize: size }
       return NEXT
     },
+    quick: {
+      query(question) {
+        question.udpSize = Math.min(question.udpSize, size)
+        return NEXT
+      },
+      byWorkers: { udpSizeLimit: size },
+    },
   }
 }

@@ -11,19 +11,16 @@ import type { Message, Question } from '../../wire/message.ts'
 import { equalNames } from '../../wire/name.ts'
 import { answers, cacheable, cacheType } from './answering.ts'
 import { Entry, withTtl } from './entry.ts'
+import { refreshSeconds } from './octets.ts'
 import { cacheMetrics, type CacheMetrics } from './metrics.ts'
 import type { CacheOptions } from './options.ts'
-import { cacheKey, Store } from './store.ts'
+import { QuickCache } from './quick-cache.ts'
+import { cacheKey } from './store.ts'
+import { Stores } from './stores.ts'
 import { keepSeconds } from './ttl.ts'
 
 /** Refreshes without a client that run at once; beyond this an entry is refreshed by a later hit. */
 const REFRESHES_LIMIT = 256
-
-/** The two stores of a cache, which outlive a reload. */
-interface Stores {
-  readonly success: Store
-  readonly denial: Store
-}
 
 /** Who asks: what a stored reply depends on, and what the client may see of it. */
 interface Asked {
@@ -41,15 +38,24 @@ export class Cache implements Stage {
   readonly #stores: Stores
   readonly #asked: Slot<Asked>
   readonly #metrics: PerServer<CacheMetrics>
+  readonly quick: QuickCache
   #refreshes = 0
 
   constructor(env: Env, options: CacheOptions) {
     this.#env = env
     this.#options = options
-    this.#stores = env.keep(() => ({ success: new Store(options.success.capacity), denial: new Store(options.denial.capacity) }))
+    this.#stores = env.keep(() => new Stores(options, env.packets))
     this.#asked = env.slot()
     const metrics = cacheMetrics(env.metrics, options.zones.join(','), env.block.view)
     this.#metrics = new PerServer(metrics)
+    this.quick = new QuickCache(env, {
+      options,
+      stores: this.#stores,
+      metrics,
+      take: (key, message, question) => {
+        this.#take({ question: message.questions[0]!, key, do: question.do, ad: question.ad }, message, false, this.#metrics.of(question.server!))
+      },
+    })
   }
 
   query(q: Query): Verdict | Promise<Verdict> {
@@ -58,7 +64,8 @@ export class Cache implements Stage {
     const nowMs = this.#env.clock.nowMs()
     const metrics = this.#metrics.of(q.server)
     metrics.requests.add()
-    const entry = this.#find(asked, nowMs, metrics)
+    const entry = this.#stores.find(asked.key, asked.question, nowMs, this.#options)
+    if (entry !== undefined) (entry.denial ? metrics.denialHits : metrics.successHits).add()
     if (entry !== undefined && this.#options.stale.lastResort && entry.left(nowMs) <= 0) return this.#missOrStale(q, asked, entry, metrics)
     if (entry === undefined) {
       metrics.misses.add()
@@ -78,7 +85,7 @@ export class Cache implements Stage {
     const asked = this.#asked.get(q)
     if (asked === undefined) return
     q.request.ad = asked.ad
-    if (q.written) this.#take(q, asked, q.reply, false)
+    if (q.written) this.#take(asked, q.reply, false, this.#metrics.of(q.server))
   }
 
   explain(q: Query): Facts {
@@ -86,46 +93,11 @@ export class Cache implements Stage {
     if (matchZone(zones, q.question.name) === undefined) return { state: 'not for this name', zones }
     const key = cacheKey(q.request)
     const nowMs = this.#env.clock.nowMs()
-    const asked = { question: q.question, key, do: false, ad: false }
-    const entry = this.#find(asked, nowMs, UNCOUNTED)
+    const entry = this.#stores.find(key, q.question, nowMs, this.#options)
     if (entry === undefined) return { state: 'miss', key }
     const left = entry.left(nowMs)
     const window = stale.upToSeconds > 0 ? { 'stale until': `${left + stale.upToSeconds} s from now` } : {}
     return { state: left > 0 ? 'hit' : 'stale', key, store: this.#stores.success.peek(key) === entry ? 'success' : 'denial', 'ttl left': `${left} of ${entry.ttl} s`, hits: entry.uses, ...window }
-  }
-
-  #find(asked: Asked, nowMs: number, metrics: Pick<CacheMetrics, 'successHits' | 'denialHits'>): Entry | undefined {
-    const { success, denial } = this.#stores
-    const positive = this.#usable(success.get(asked.key), asked, nowMs)
-    if (this.#options.preferPositive && this.#options.stale.upToSeconds > 0) {
-      const good = this.#answering(asked, nowMs)
-      if (good !== undefined) return hit(good, metrics.successHits)
-    }
-    const negative = this.#usable(denial.get(asked.key), asked, nowMs)
-    if (negative !== undefined) {
-      // SERVFAIL passes; it must not hide an answer that is still good.
-      if (positive !== undefined && (negative.rcode === RCODE.SERVFAIL || (this.#options.stale.lastResort && outlives(positive, negative, nowMs)))) return hit(positive, metrics.successHits)
-      if (this.#options.stale.lastResort && negative.rcode === RCODE.SERVFAIL && negative.left(nowMs) <= 0) return undefined
-      return hit(negative, metrics.denialHits)
-    }
-    return positive === undefined ? undefined : hit(positive, metrics.successHits)
-  }
-
-  /** The entry, if it is for this question and fresh enough, or stale within the window. */
-  #usable(entry: Entry | undefined, asked: Asked, nowMs: number): Entry | undefined {
-    if (entry === undefined || !entry.matches(asked.question)) return undefined
-    return this.#inWindow(entry, nowMs) ? entry : undefined
-  }
-
-  #answering(asked: Asked, nowMs: number): Entry | undefined {
-    const entry = this.#stores.success.get(asked.key)
-    const good = entry?.answering === true ? entry : entry?.lastGood
-    return this.#usable(good, asked, nowMs)
-  }
-
-  #inWindow(entry: Entry, nowMs: number): boolean {
-    const left = entry.left(nowMs)
-    return left > 0 || -left < this.#options.stale.upToSeconds
   }
 
   #stale(q: Query, asked: Asked, entry: Entry, nowMs: number): Verdict | Promise<Verdict> {
@@ -141,7 +113,7 @@ export class Cache implements Stage {
     metrics.misses.add()
     const asking = this.#env.ask(q, { scope: 'below', ad: true }).then((answer) => {
       const good = this.#replaces(answer, asked)
-      if (good) this.#take(q, asked, answer.message, false)
+      if (good) this.#take(asked, answer.message, false, metrics)
       return good ? answer : undefined
     })
     const fresh = await this.#withTimeout(asking, verifyTimeoutMs)
@@ -180,7 +152,7 @@ export class Cache implements Stage {
     const good = this.#replaces(answer, asked)
     let stored: Entry | undefined
     if (good || (this.#options.preferPositive && answer.written && !answer.message.tc && sameQuestion(answer.message, asked))) {
-      stored = this.#take(q, asked, answer.message, detached || !good)
+      stored = this.#take(asked, answer.message, detached || !good, this.#metrics.of(q.server))
     }
     if (this.#options.stale.recheckMs > 0) this.#endRefresh(entry, good)
     return good ? { message: answer.message, entry: stored } : undefined
@@ -205,10 +177,12 @@ export class Cache implements Stage {
   }
 
   #worthPrefetch(entry: Entry, nowMs: number): boolean {
-    const { amount, windowMs, percentage } = this.#options.prefetch
+    const { amount, windowMs } = this.#options.prefetch
     if (amount <= 0) return false
+    const elsewhere = entry.octets === undefined ? undefined : this.#env.packets.takeStreak(entry.octets)
+    if (elsewhere !== undefined) entry.inheritHits(elsewhere.lastMs, elsewhere.anew ? elsewhere.hits : entry.hits + elsewhere.hits)
     entry.countHit(nowMs, windowMs)
-    return entry.hits >= amount && entry.left(nowMs) <= Math.ceil((percentage / 100) * entry.ttl)
+    return entry.hits >= amount && entry.left(nowMs) <= refreshSeconds(entry, this.#options)
   }
 
   /** Asks below in the background, over TCP, once per entry. */
@@ -223,7 +197,7 @@ export class Cache implements Stage {
     const answer = await this.#env.ask(q, { scope: 'below', protocol: 'tcp', ad: true })
     const good = stale ? this.#replaces(answer, asked) : answer.written
     const positive = this.#options.preferPositive && answer.written && !answer.message.tc && sameQuestion(answer.message, asked)
-    if (good || (stale && positive)) this.#take(q, { ...asked, ad: true }, answer.message, true)?.inheritHits(nowMs, entry.hits)
+    if (good || (stale && positive)) this.#take({ ...asked, ad: true }, answer.message, true, this.#metrics.of(q.server))?.inheritHits(nowMs, entry.hits)
     this.#endRefresh(entry, good)
   }
 
@@ -243,14 +217,13 @@ export class Cache implements Stage {
    * Sets every TTL of a reply to the one it is kept for, drops its OPT, and stores it if it may be. `detached`: no client sees
    * this reply, it is the newest state of its name.
    */
-  #take(q: Query, asked: Asked, message: Message, detached: boolean): Entry | undefined {
+  #take(asked: Asked, message: Message, detached: boolean, metrics: CacheMetrics): Entry | undefined {
     const type = cacheType(message, this.#env.clock.wallMs())
     const ttl = keepSeconds(message, type, this.#options)
     message.answers = withTtl(message.answers, ttl)
     message.authorities = withTtl(message.authorities, ttl)
     message.additionals = withTtl(message.additionals, ttl)
     message.edns = undefined
-    const metrics = this.#metrics.of(q.server)
     let entry: Entry | undefined
     if (cacheable(message, type) && ttl > 0) {
       if (sameQuestion(message, asked)) entry = this.#store(asked, message, ttl, type === 'NOERROR' || type === 'DELEGATION', detached, metrics)
@@ -265,11 +238,13 @@ export class Cache implements Stage {
     if (matchZone(positive ? disableSuccess : disableDenial, asked.question.name) !== undefined) return undefined
     const store = positive ? this.#stores.success : this.#stores.denial
     // The reply's own arrays go to the client, who may reorder them.
-    const entry = new Entry({ ...message, answers: [...message.answers], authorities: [...message.authorities], additionals: [...message.additionals] }, ttl, this.#env.clock.nowMs())
+    const entry = new Entry({ ...message, answers: [...message.answers], authorities: [...message.authorities], additionals: [...message.additionals] }, ttl, this.#env.clock.nowMs(), !positive)
     if (positive && preferPositive && !entry.answering) {
       const before = store.get(asked.key)
       entry.lastGood = before?.answering === true ? before : before?.lastGood
     }
+    // What is stored now can hide what the other store has, also where the packet cache answers with it.
+    this.#stores.withdraw(asked.key)
     const evictedBefore = store.evicted
     store.set(asked.key, entry)
     ;(positive ? metrics.successEvictions : metrics.denialEvictions)(store.evicted - evictedBefore)
@@ -277,20 +252,6 @@ export class Cache implements Stage {
     metrics.sizes(this.#stores.success.size, this.#stores.denial.size)
     return entry
   }
-}
-
-/** For looks that are no queries. */
-const UNCOUNTED = { successHits: { add: () => {}, value: 0 }, denialHits: { add: () => {}, value: 0 } }
-
-/** An expired denial hides neither what is fresh nor what is newer. */
-function outlives(positive: Entry, negative: Entry, nowMs: number): boolean {
-  if (negative.left(nowMs) > 0) return false
-  return positive.left(nowMs) > 0 || positive.storedMs > negative.storedMs
-}
-
-function hit(entry: Entry, counter: { add(): void }): Entry {
-  counter.add()
-  return entry
 }
 
 function sameQuestion(message: Message, asked: Asked): boolean {

@@ -2,6 +2,7 @@ import type { Query } from '../../core/query.ts'
 import type { Message, Question, ResourceRecord } from '../../wire/message.ts'
 import { equalNames } from '../../wire/name.ts'
 import { answers } from './answering.ts'
+import type { Octets } from './octets.ts'
 
 /** One stored reply. Its records are shared with replies and never change. */
 export class Entry {
@@ -17,6 +18,10 @@ export class Entry {
   readonly storedMs: number
   /** Holds what was asked for, rather than a referral or nothing. */
   readonly answering: boolean
+  /** It says that there is nothing, or that something went wrong. */
+  readonly denial: boolean
+  /** Its wire form, once it was asked for. */
+  octets: Octets | undefined
   /** The last entry under this key that did, when this one does not (prefer_positive). */
   lastGood: Entry | undefined
   /** Hits since the last long pause, for prefetch. */
@@ -28,7 +33,7 @@ export class Entry {
   refreshing = false
   retryAfterMs = -Infinity
 
-  constructor(reply: Message, ttl: number, nowMs: number) {
+  constructor(reply: Message, ttl: number, nowMs: number, denial: boolean) {
     this.question = reply.questions[0]!
     this.rcode = reply.rcode
     this.ad = reply.ad
@@ -39,6 +44,7 @@ export class Entry {
     this.ttl = ttl
     this.storedMs = nowMs
     this.answering = answers(reply)
+    this.denial = denial
   }
 
   /** Seconds left; 0 or less once expired. */

@@ -1,5 +1,4 @@
 import type { Counter, Gauge, Metrics } from '../../core/metrics.ts'
-import type { ServerInfo } from '../../core/server-info.ts'
 
 /** The `coredns_cache_*` handles of one listener group. */
 export interface CacheMetrics {
@@ -16,7 +15,7 @@ export interface CacheMetrics {
 }
 
 /** Series appear with their first event, as CoreDNS's do. `zones` is the label of the cache's zones. */
-export function cacheMetrics(metrics: Metrics, zones: string, view: string): (server: ServerInfo) => CacheMetrics {
+export function cacheMetrics(metrics: Metrics, zones: string, view: string): (server: { readonly label: string }) => CacheMetrics {
   const plain = ['server', 'zones', 'view']
   const typed = ['server', 'type', 'zones', 'view']
   const requests = metrics.counter('coredns_cache_requests_total', 'The count of cache requests.', plain)

@@ -1,24 +1,34 @@
 import { LRUCache } from 'lru-cache'
+import type { PacketCache } from '../../core/quick.ts'
+import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { Message } from '../../wire/message.ts'
 import { lowerName } from '../../wire/name.ts'
 import type { Entry } from './entry.ts'
 
 /** Octets that entries of a store may have on average, capacity times this being its bound in bytes. */
 const BYTES_PER_ENTRY = 2048
+/** Entries that may be spared for one that comes in. */
+const SPARED_AT_ONCE = 8
 
-/** Entries by key, bounded in number and in bytes. What was used longest ago goes first. */
+/**
+ * Entries by key, bounded in number and in bytes. What was used longest ago goes first, but not what the packet cache has answered
+ * with since it was last about to go: those queries are not seen here.
+ */
 export class Store {
   readonly #entries: LRUCache<string, Entry>
+  readonly #packets: PacketCache
   /** Entries that had to go for others. */
   evicted = 0
 
-  constructor(capacity: number) {
+  constructor(capacity: number, packets: PacketCache) {
+    this.#packets = packets
     this.#entries = new LRUCache({
       max: capacity,
       maxSize: capacity * BYTES_PER_ENTRY,
       sizeCalculation: (entry, key) => entry.sizeBytes + key.length,
-      dispose: (_entry, _key, reason) => {
+      dispose: (entry, _key, reason) => {
         if (reason === 'evict') this.evicted++
+        if (entry.octets !== undefined) packets.drop(entry.octets)
       },
     })
   }
@@ -37,16 +47,56 @@ export class Store {
   }
 
   set(key: string, entry: Entry): void {
+    this.#spareUsed(entry.sizeBytes)
     this.#entries.set(key, entry)
   }
 
   delete(key: string): void {
     this.#entries.delete(key)
   }
+
+  withdraw(key: string): void {
+    const octets = this.#entries.peek(key)?.octets
+    if (octets !== undefined) this.#packets.drop(octets)
+  }
+
+  #spareUsed(sizeBytes: number): void {
+    const { max, maxSize } = this.#entries
+    if (this.#entries.size < max && this.#entries.calculatedSize + sizeBytes <= maxSize) return
+    for (let spared = 0; spared < SPARED_AT_ONCE; spared++) {
+      const oldest = this.#entries.rkeys().next().value
+      const octets = oldest === undefined ? undefined : this.#entries.peek(oldest)?.octets
+      if (octets === undefined || !octets.wasUsed(this.#packets)) return
+      this.#entries.get(oldest!)
+    }
+  }
 }
 
-/** What tells stored replies apart: name, type, class, and whether DNSSEC records and unchecked data were asked for. */
+/** What tells stored replies apart: whether DNSSEC records and unchecked data were asked for, type, class and name. */
 export function cacheKey(request: Message): string {
   const { name, type, class: klass } = request.questions[0]!
   return `${(request.edns?.do === true ? 2 : 0) + (request.cd ? 1 : 0)} ${type} ${klass} ${lowerName(name)}`
+}
+
+/** Room for a key: a name's text is at most as long as its octets where nothing is escaped. */
+const scratch = Buffer.alloc(300)
+const DIGIT_0 = 0x30
+
+/** The same key from octets; undefined for a name that its text form escapes. */
+export function quickKey(question: QuickQuestion): string | undefined {
+  scratch[0] = DIGIT_0 + (question.do ? 2 : 0) + (question.cd ? 1 : 0)
+  scratch[1] = 0x20
+  let at = writeDecimal(question.type, 2)
+  scratch[at++] = 0x20
+  at = writeDecimal(question.class, at)
+  scratch[at++] = 0x20
+  const end = question.writeText(scratch, at)
+  return end < 0 ? undefined : scratch.toString('latin1', 0, end)
+}
+
+function writeDecimal(value: number, at: number): number {
+  let digits = 1
+  for (let bound = 10; value >= bound; bound *= 10) digits++
+  for (let i = digits - 1, rest = value; i >= 0; i--, rest = Math.floor(rest / 10)) scratch[at + i] = DIGIT_0 + (rest % 10)
+  return at + digits
 }

@@ -10,6 +10,8 @@ import type { Consolidation, ErrorLevel } from './options.ts'
 /** Logs why queries failed; errors that match a pattern are counted instead and summed up. */
 export class Errors implements Stage {
   readonly name = 'errors'
+  /** The quick way knows no errors. */
+  readonly quick = { byWorkers: {} }
   readonly #env: Env
   readonly #windows: readonly Window[]
 

@@ -1,11 +1,13 @@
 import { prefixContains, type Prefix } from '../../base/ip.ts'
 import type { Env, Random } from '../../core/env.ts'
 import type { Stage } from '../../core/plugin.ts'
+import type { QuickStage } from '../../core/quick.ts'
 import type { Query } from '../../core/query.ts'
 import { RCODE, TYPE } from '../../wire/codes.ts'
 import type { ResourceRecord } from '../../wire/message.ts'
 import { isAddress } from '../../wire/rdata.ts'
 import type { LoadBalanceOptions } from './options.ts'
+import { shuffleOctets } from './octets.ts'
 import { Weights } from './weights.ts'
 
 /** Reorders the addresses of answers, so that clients that take the first are spread (specification 3.14). */
@@ -14,11 +16,16 @@ export class LoadBalance implements Stage {
   readonly #random: Random
   readonly #prefer: readonly Prefix[]
   readonly #weights: Weights | undefined
+  /** Weights and preferences take the ordinary way. */
+  readonly quick?: QuickStage
 
   constructor(env: Env, options: LoadBalanceOptions) {
     this.#random = env.random
     this.#prefer = options.policy === 'round_robin' ? options.prefer : []
     this.#weights = options.policy === 'weighted' ? new Weights(env, options) : undefined
+    if (options.policy === 'round_robin' && options.prefer.length === 0) {
+      this.quick = { reply: (question, reply) => shuffleOctets(question, reply, this.#random), byWorkers: { shuffles: true } }
+    }
   }
 
   async start(): Promise<void> {

@@ -1,14 +1,19 @@
 import { checkCount, onlyLine, placeOf, readOptions, row, flag } from '../../corefile/options.ts'
 import { requireHostPort } from '../../corefile/host-port.ts'
-import { dnsMetrics, familyLabel, typeLabel, type DnsMetrics } from '../../core/dns-metrics.ts'
+import { COUNTED_TYPES } from '../../core/dns-metrics.ts'
 import type { Env, HttpEndpoint } from '../../core/env.ts'
-import type { Counter, Histogram } from '../../core/metrics.ts'
+import type { Counter } from '../../core/metrics.ts'
 import { NEXT, type Plugin, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
+import type { QuickQuestion } from '../../core/quick-question.ts'
+import type { QuickReply } from '../../core/quick-reply.ts'
+import type { QuickStage, Tally } from '../../core/quick.ts'
+import { QuickZones } from '../../core/quick-zones.ts'
 import { matchZone } from '../../core/zones.ts'
-import { rcodeName } from '../../wire/codes.ts'
+import { rcodeName, TYPE } from '../../wire/codes.ts'
 import { messageLength } from '../../wire/encode.ts'
 import type { Name } from '../../wire/name.ts'
+import { HandleTable } from './handles.ts'
 
 const DEFAULT_ADDRESS = 'localhost:9153'
 /** What the text format of Prometheus is served as. */
@@ -37,16 +42,6 @@ export const prometheusPlugin: Plugin = {
   },
 }
 
-/** The handles of one listener group and zone, taken once. */
-interface Handles {
-  readonly durations: Histogram
-  readonly doRequests: () => Counter
-  readonly requestSizes: Readonly<Record<'udp' | 'tcp', Histogram>>
-  readonly responseSizes: Readonly<Record<'udp' | 'tcp', Histogram>>
-  readonly requests: Map<string, Counter>
-  readonly responses: Map<string, Counter>
-}
-
 /** Counts each query on its way up, and serves `/metrics`. */
 class Prometheus implements Stage {
   readonly name = 'prometheus'
@@ -54,10 +49,13 @@ class Prometheus implements Stage {
   readonly #address: string
   readonly #zones: readonly Name[]
   readonly #view: string
-  readonly #dns: DnsMetrics
-  /** By server label and zone. Bounded by listener groups times zones of the block. */
-  readonly #handles = new Map<string, Handles>()
+  readonly #handles: HandleTable
   readonly #sizes
+  readonly #quickZones: QuickZones<Name>
+  readonly quick: QuickStage = {
+    reply: (question, reply) => this.#quickReply(question, reply),
+    byWorkers: { count: (tally) => this.#countAll(tally) },
+  }
   #endpoint: HttpEndpoint | undefined
 
   constructor(env: Env, address: string, zones: readonly Name[]) {
@@ -65,8 +63,9 @@ class Prometheus implements Stage {
     this.#address = address
     this.#zones = zones
     this.#view = env.block.view
-    this.#dns = dnsMetrics(env.metrics)
+    this.#handles = new HandleTable(env.metrics, env.block.view)
     this.#sizes = env.slot<number>()
+    this.#quickZones = new QuickZones(zones.map((zone) => [zone, zone]))
   }
 
   async start(): Promise<void> {
@@ -84,28 +83,37 @@ class Prometheus implements Stage {
   }
 
   reply(q: Query): void {
-    const zone = matchZone(this.#zones, q.asked.name) ?? '.'
-    const handles = this.#of(q.server.label, zone)
-    const requestType = `${q.protocol} ${familyLabel(q)} ${typeLabel(q.question.type)}`
-    remember(handles.requests, requestType, () => this.#dns.requests.with(q.server.label, zone, this.#view, q.protocol, familyLabel(q), typeLabel(q.question.type))).add()
-    if (q.request.edns?.do === true) handles.doRequests().add()
+    const handles = this.#handles.of(q.server.label, matchZone(this.#zones, q.asked.name) ?? '.')
+    handles.requests(q.protocol, q.client.family, q.question.type).add()
+    if (q.request.edns?.do === true) handles.doRequests.add()
     handles.durations.observe((this.#env.clock.nowMs() - q.arrival.startMs) / 1000)
     handles.requestSizes[q.protocol].observe(this.#sizes.get(q) ?? 0)
     handles.responseSizes[q.protocol].observe(q.written ? messageLength(q.reply) : 0)
-    const rcode = q.dropped ? 'NOERROR' : rcodeName(q.reply.rcode)
-    const plugin = q.written ? q.answeredBy : ''
-    remember(handles.responses, `${rcode} ${plugin}`, () => this.#dns.responses.with(q.server.label, zone, this.#view, rcode, plugin)).add()
+    handles.responses(q.dropped ? 'NOERROR' : rcodeName(q.reply.rcode), q.written ? q.answeredBy : '').add()
   }
 
-  #of(server: string, zone: Name): Handles {
-    return remember(this.#handles, `${server} ${zone}`, () => ({
-      durations: this.#dns.durations.with(server, zone, this.#view),
-      doRequests: () => this.#dns.doRequests.with(server, zone, this.#view),
-      requestSizes: { udp: this.#dns.requestSizes.with(server, zone, this.#view, 'udp'), tcp: this.#dns.requestSizes.with(server, zone, this.#view, 'tcp') },
-      responseSizes: { udp: this.#dns.responseSizes.with(server, zone, this.#view, 'udp'), tcp: this.#dns.responseSizes.with(server, zone, this.#view, 'tcp') },
-      requests: new Map(),
-      responses: new Map(),
-    }))
+  #quickReply(question: QuickQuestion, reply: QuickReply): void {
+    const handles = this.#handles.of(question.server!.label, this.#quickZones.match(question) ?? '.')
+    handles.requests(question.protocol, question.family, question.type).add()
+    if (question.do) handles.doRequests.add()
+    handles.durations.observe((this.#env.clock.nowMs() - question.startMs) / 1000)
+    handles.requestSizes[question.protocol].observe(question.length)
+    handles.responseSizes[question.protocol].observe(reply.length)
+    handles.responses(rcodeName(reply.rcode), reply.answeredBy).add()
+  }
+
+  /** Adds what packet workers have counted; they answer over UDP, and only what `cache` keeps. */
+  #countAll(tally: Tally): void {
+    const handles = this.#handles.of(tally.server, tally.zone)
+    for (const family of [1, 2] as const) {
+      COUNTED_TYPES.forEach((type, i) => addSome(tally.requests[family - 1]![i]!, () => handles.requests('udp', family, TYPE[type])))
+      addSome(tally.requests[family - 1]![COUNTED_TYPES.length]!, () => handles.requests('udp', family, TYPE.Reserved))
+    }
+    for (let rcode = 0; rcode < tally.replies.length; rcode++) addSome(tally.replies[rcode]!, () => handles.responses(rcodeName(rcode), 'cache'))
+    addSome(tally.dnssecOk, () => handles.doRequests)
+    handles.durations.merge(tally.durations.counts, tally.durations.sum)
+    handles.requestSizes.udp.merge(tally.requestSizes.counts, tally.requestSizes.sum)
+    handles.responseSizes.udp.merge(tally.replySizes.counts, tally.replySizes.sum)
   }
 
   #pluginEnabled() {
@@ -119,11 +127,7 @@ class Prometheus implements Stage {
   }
 }
 
-function remember<T>(map: Map<string, T>, key: string, make: () => T): T {
-  let value = map.get(key)
-  if (value === undefined) {
-    value = make()
-    map.set(key, value)
-  }
-  return value
+/** A series appears with its first event. */
+function addSome(n: number, counter: () => Counter): void {
+  if (n > 0) counter().add(n)
 }

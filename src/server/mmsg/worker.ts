@@ -1,0 +1,161 @@
+import { workerData } from 'node:worker_threads'
+import { QuickQuestion } from '../../core/quick-question.ts'
+import { Datagrams, MSG, sendAll } from '../../native/datagrams.ts'
+import { isAvailable, loadLibc, type Libc } from '../../native/libc.ts'
+import type { Memory } from '../../native/memory.ts'
+import { AF } from '../../native/socket-address.ts'
+import { clockOriginMs } from './clock-origin.ts'
+import { Control, SOCKET_LIMIT } from './control.ts'
+import { MissRing } from './miss-ring.ts'
+import { PacketMemory } from './packet-memory.ts'
+import { PacketReader } from './packet-reader.ts'
+import type { HashKey } from './packet-hash.ts'
+import { TallyMemory } from './tally-memory.ts'
+
+/** What the main thread gives a worker. */
+export interface WorkerStart {
+  readonly control: SharedArrayBuffer
+  readonly ring: SharedArrayBuffer
+  readonly cache: SharedArrayBuffer
+  readonly tallies: SharedArrayBuffer
+  readonly key: HashKey
+  /** `clockOriginMs` of the main thread. */
+  readonly originMs: number
+  /** How long a wait may take. */
+  readonly waitMs: number
+}
+
+const BATCH = 64
+/** Queries are at most this long; more is cut off, and the cut packet is malformed. */
+const QUERY_BYTES = 4096
+const REPLY_BYTES = 2048
+/** Full batches read from one socket before the others have their turn. */
+const ROUNDS = 8
+const POLLIN = 1
+/** IPv4 mapped into IPv6, as the fifth word of a sockaddr has it: ten zero octets, then two of ones. */
+const MAPPED = 0xffff0000 | 0
+
+class PacketWorker {
+  readonly #libc: Libc
+  readonly #control: Control
+  readonly #ring: MissRing
+  readonly #reader: PacketReader
+  readonly #tallies: TallyMemory
+  readonly #waitMs: number
+  readonly #originMs: number
+  readonly #question = new QuickQuestion()
+  readonly #in: Datagrams
+  readonly #out: Datagrams
+  readonly #polls: Memory
+  readonly #rows = new Int32Array(BATCH)
+  #sockets: readonly { readonly id: number; readonly fd: number }[] = []
+  #version = 0
+
+  constructor(start: WorkerStart, libc: Libc) {
+    this.#libc = libc
+    this.#control = new Control(start.control)
+    this.#ring = new MissRing(this.#control, start.ring)
+    this.#reader = new PacketReader(new PacketMemory(start.cache), start.key)
+    this.#tallies = new TallyMemory(start.tallies)
+    this.#waitMs = start.waitMs
+    this.#originMs = start.originMs - clockOriginMs()
+    this.#in = new Datagrams(libc, BATCH, QUERY_BYTES)
+    this.#out = new Datagrams(libc, BATCH, REPLY_BYTES)
+    this.#polls = libc.allocate(SOCKET_LIMIT * 8)
+  }
+
+  run(): void {
+    while (!this.#control.stopping) {
+      this.#followSockets()
+      // With one socket its own read waits; that saves a system call.
+      if (this.#sockets.length === 1) this.#serve(0, MSG.WAITFORONE)
+      else this.#serveReady()
+    }
+  }
+
+  #followSockets(): void {
+    const changed = this.#control.changedSockets(this.#version)
+    if (changed === undefined) return
+    this.#version = changed.version
+    this.#sockets = changed.sockets
+    changed.sockets.forEach(({ fd }, i) => {
+      this.#polls.words[i * 2] = fd
+      this.#polls.words[i * 2 + 1] = POLLIN
+    })
+    this.#control.take(changed.version)
+  }
+
+  #serveReady(): void {
+    const count = this.#sockets.length
+    if (this.#libc.poll(this.#polls.base, count, this.#waitMs) <= 0) return
+    for (let i = 0; i < count; i++) if (this.#polls.words[i * 2 + 1]! >>> 16 !== 0) this.#serve(i, MSG.DONTWAIT)
+  }
+
+  #serve(socket: number, flags: number): void {
+    const { fd } = this.#sockets[socket]!
+    for (let round = 0, wait = flags; round < ROUNDS; round++, wait = MSG.DONTWAIT) {
+      const count = this.#libc.recvmmsg(fd, this.#in.memory.base, BATCH, wait, 0)
+      if (count <= 0) return
+      this.#answer(socket, fd, count)
+      if (count < BATCH) return
+    }
+  }
+
+  #answer(socket: number, fd: number, count: number): void {
+    const nowMs = performance.now() - this.#originMs
+    const scope = this.#control.scope(socket)
+    const { id } = this.#sockets[socket]!
+    const before = this.#control.head
+    let head = before
+    let hits = 0
+    let overflows = 0
+    for (let i = 0; i < count; i++) {
+      const size = this.#hit(i, scope, nowMs, hits)
+      if (size > 0) {
+        this.#out.setLength(hits, size)
+        this.#out.replyTo(hits, this.#in, i)
+        hits++
+      } else {
+        const next = this.#ring.push(head, id, this.#in, i)
+        if (next === head) overflows++
+        head = next
+      }
+      this.#in.rearm(i)
+    }
+    if (head !== before) this.#ring.publish(head)
+    const unsent = hits > 0 ? this.#send(fd, hits, nowMs) : 0
+    this.#control.count(hits, count - hits - overflows, overflows, unsent)
+  }
+
+  /** Octets of the reply to packet `i`, written as the reply `to`; 0 when the main thread has to answer. */
+  #hit(i: number, scope: number, nowMs: number, to: number): number {
+    const { memory } = this.#in
+    const question = this.#question
+    if (!question.read(memory.bytes, this.#in.data(i), this.#in.received(i))) return 0
+    question.family = this.#familyOf(i)
+    const size = this.#reader.answer(question, memory, scope, nowMs, this.#out.memory, this.#out.data(to))
+    if (size === 0) return 0
+    const { row, rcode, denial } = this.#reader
+    this.#tallies.count(row, question, rcode, denial, size - question.optLength)
+    this.#rows[to] = row
+    return size
+  }
+
+  #familyOf(i: number): 1 | 2 {
+    const { words } = this.#in.memory
+    const name = this.#in.name(i) >> 2
+    if ((words[name]! & 0xffff) === AF.INET) return 1
+    return words[name + 2] === 0 && words[name + 3] === 0 && words[name + 4] === MAPPED ? 1 : 2
+  }
+
+  #send(fd: number, count: number, startMs: number): number {
+    const unsent = sendAll(this.#libc, fd, this.#out, count, 0)
+    const seconds = (performance.now() - this.#originMs - startMs) / 1000
+    for (let i = 0; i < count; i++) this.#tallies.countDuration(this.#rows[i]!, seconds)
+    return unsent
+  }
+}
+
+const libc = await loadLibc()
+if (!isAvailable(libc)) throw new Error(libc.unavailable)
+new PacketWorker(workerData as WorkerStart, libc).run()
