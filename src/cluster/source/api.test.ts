@@ -107,6 +107,31 @@ describe('objects from an API server', () => {
     assert.match(ofServices().at(-1)!, /resourceVersion=\d+/)
   })
 
+  test('connections that are cut now and then are resumed soon each time, and it is said each time', async () => {
+    await start({ kinds: ['Service'] })
+    await synced()
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      server.disconnect()
+      server.apply(service(name))
+      await until(() => has(name), 3000)
+    }
+    const lines = (text: string) => log.lines.filter((line) => line.includes(text)).length
+    assert.deepEqual([lines('watching services: the connection was cut; trying again'), lines('watching services again')], [6, 6])
+  })
+
+  test('a server that ends each watch at once is not stormed', async () => {
+    await start({ kinds: ['Service'] })
+    await synced()
+    server.hangsUp = true
+    server.disconnect()
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    assert.ok(ofServices().length < 8, `${ofServices().length} requests`)
+    assert.ok(log.lines.some((line) => line.includes('the server ends the watch at once; trying again')))
+    server.hangsUp = false
+    server.apply(service('cart'))
+    await until(() => has('cart'))
+  })
+
   test('a version that is too old leads to a new list, and what went meanwhile is gone', async () => {
     server.apply(service('cart'))
     await start()

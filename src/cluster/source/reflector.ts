@@ -15,6 +15,14 @@ const WATCH_SECONDS = [300, 600] as const
 /** A watch without a word for so long, bookmarks included, is taken for dead: the server sends a bookmark every minute. */
 const SILENCE_MS = 150_000
 const BACKOFF_MS = [200, 30_000] as const
+/** A watch that ends sooner without a word is a failure: asking again at once would be a storm. */
+const SHORTEST_WATCH_MS = 1000
+/** What the system's and OpenSSL's words mean here. */
+const TROUBLES: Readonly<Record<string, string>> = {
+  ECONNRESET: 'the connection was cut',
+  ...Object.fromEntries(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'].map((code) =>
+    [code, 'the server\'s certificate is signed by none of the CAs that we know; name its CA in tls or in the kubeconfig'])),
+}
 
 export interface Resource {
   readonly kind: Kind
@@ -120,18 +128,23 @@ export class Reflector {
     if (listing) this.#index.startList(this.#resource.kind)
     let phase: Phase = listing ? 'list' : 'watch'
     const watchdog = new Watchdog(this.#world.clock, () => body.destroy(new Error('the watch has gone silent')))
+    const startMs = this.#world.clock.nowMs()
+    let heard = false
     try {
       for await (const event of eventsOf(this.#resource.kind, body)) {
         watchdog.heard()
+        heard = true
         const pause = this.#slices.pause()
         if (pause !== undefined) await pause
         const next = this.#take(event, phase)
         phase = typeof next === 'string' ? next : await next
+        if (this.#failures > 0 && phase === 'watch') this.#isWell()
       }
     } finally {
       watchdog.cancel()
     }
     if (phase === 'list') throw new Error('the streaming list ended before it was complete')
+    if (!heard && this.#world.clock.nowMs() - startMs < SHORTEST_WATCH_MS) throw new Error('the server ends the watch at once')
   }
 
   /** Applies an event, and says in which phase the next one is. */
@@ -180,6 +193,13 @@ export class Reflector {
     this.#complaint = ''
   }
 
+  /** What goes wrong from now on is new trouble: said again, and not waited for as long as the old one. */
+  #isWell(): void {
+    this.#failures = 0
+    this.#complaint = ''
+    this.#world.log.info(`watching ${this.#resource.plural} again`)
+  }
+
   /** Waits a while, longer with each failure and never as long as the next replica. */
   async #recover(error: unknown): Promise<void> {
     if (error instanceof Expired || (error instanceof ApiError && error.status === 410)) {
@@ -198,7 +218,7 @@ export class Reflector {
 
   #explain(error: unknown): string {
     const { plural, group } = this.#resource
-    const text = error instanceof Error ? error.message : String(error)
+    const text = TROUBLES[(error as NodeJS.ErrnoException).code ?? ''] ?? (error instanceof Error ? error.message : String(error))
     if (error instanceof ApiError && error.status === 401) return `listing ${plural}: ${text}; the credentials are not accepted`
     if (error instanceof ApiError && error.status === 403) return `listing ${plural}: ${text}; the service account needs a ClusterRole with apiGroups: ["${group}"], resources: ["${plural}"], verbs: ["list", "watch"]`
     return `watching ${plural}: ${text}; trying again`

@@ -47,6 +47,8 @@ export class ApiServerStandIn {
   slow = false
   /** Nothing is said on watches any more. */
   silent = false
+  /** Watches end as soon as they have begun. */
+  hangsUp = false
   #revision = 1
 
   private constructor(http: Server, options: ApiServerOptions) {
@@ -169,6 +171,7 @@ export class ApiServerStandIn {
       if (event !== undefined) say(event, change.object)
     }
     for (const change of missed) tell(change)
+    if (this.hangsUp) return void reply.end()
     const unlisten = collection.listen(tell)
     const bookmarks = query.get('allowWatchBookmarks') === 'true' ? setInterval(bookmark, BOOKMARK_MS) : undefined
     const timeout = setTimeout(() => reply.end(), Number(query.get('timeoutSeconds') ?? 1800) * 1000)
