@@ -27,6 +27,17 @@ const kubeConfigOnly: Plugin = {
   },
 }
 
+/** The status page is files beside its module in the checkout, and text in the bundle. */
+const pageAsText: Plugin = {
+  name: 'page-as-text',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/admin\/page\/page\.ts$/ }, async ({ path }) => {
+      const { PAGE, PAGE_HEADERS } = await import(path) as Record<string, unknown>
+      return { contents: `export const PAGE = ${JSON.stringify(PAGE)}\nexport const PAGE_HEADERS = ${JSON.stringify(PAGE_HEADERS)}` }
+    })
+  },
+}
+
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 for (const program of ['hearth-node', 'hearth-cluster']) {
@@ -44,7 +55,7 @@ for (const program of ['hearth-node', 'hearth-cluster']) {
     banner: { js: BANNER },
     // Stays a package, because it looks for its addon among packages.
     external: ['koffi'],
-    plugins: [kubeConfigOnly],
+    plugins: [kubeConfigOnly, pageAsText],
     logLevel: 'warning',
   })
   copyKoffi(join(folder, program, 'lib', 'node_modules'))

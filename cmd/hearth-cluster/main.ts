@@ -54,6 +54,7 @@ async function run(options: Options): Promise<void> {
     engine: options.engine,
     // The resolver thread has a processor of its own.
     workers: Math.max(1, processors() - 1),
+    corefile: options.conf ?? 'Corefile',
     read: corefileReader({ path: options.conf, defaultPort: options['dns.port'], directives: PLUGINS.map((plugin) => plugin.name) }),
   })
 }

@@ -4,9 +4,11 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../../src/base/duration.ts'
 import { parseIp } from '../../src/base/ip.ts'
 import { ACCEPT_RULES, type AcceptRules } from '../../src/node/accept-rules.ts'
+import type { AgentState } from '../../src/admin/state.ts'
 import { NodeAgent, type AgentOptions } from '../../src/node/agent.ts'
 import { parseTarget } from '../../src/node/fallback-targets.ts'
 import { PROXY_MODES, type ProxyModeOption } from '../../src/node/proxy-mode.ts'
+import { reportRows, type Report } from '../../src/node/report.ts'
 import { expandSample } from '../../src/node/template.ts'
 import { PLUGINS, pluginTable } from '../../src/plugins/index.ts'
 import { corefileReader } from '../../src/server/corefile-source.ts'
@@ -124,15 +126,21 @@ async function run(given: Options): Promise<void> {
     engine: given.engine,
     // An agent shares its node with what it is there for.
     workers: 1,
+    corefile,
     read: corefileReader({ path: corefile, defaultPort: given['dns.port'], directives: PLUGINS.map((plugin) => plugin.name) }),
     prepare: async (world) => {
       agent = new NodeAgent(options, world)
       await agent.prepare()
     },
+    agent: async () => (agent === undefined ? undefined : agentState(await agent.report())),
     serving: async (_world, server) => agent?.serving(server),
     leaving: async () => agent?.leaving(),
     left: async () => agent?.left(),
   })
+}
+
+function agentState(report: Report): AgentState {
+  return { problems: report.problems, rows: reportRows(report).filter(([name]) => name !== '') }
 }
 
 /** Blanks around commas and empty items, which templates leave behind, are passed over. */

@@ -129,7 +129,7 @@ export function splitHostPort(address: string): { host: string; port: number } {
 
 function send(request: IncomingMessage, response: ServerResponse, reply: HttpReply): void {
   const body = Buffer.from(reply.body)
-  const headers: Record<string, string> = { 'content-type': reply.type ?? 'text/plain; charset=utf-8' }
+  const headers: Record<string, string> = { 'content-type': reply.type ?? 'text/plain; charset=utf-8', ...reply.headers }
   const gzip = body.length >= GZIP_FROM_BYTES && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
   if (gzip) headers['content-encoding'] = 'gzip'
   const bytes = gzip ? gzipSync(body) : body

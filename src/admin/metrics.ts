@@ -39,6 +39,11 @@ export class MetricsRegistry implements Metrics {
     this.#before.push(fn)
   }
 
+  /** Of all series of a counter or gauge; 0 for a family that does not exist. */
+  sum(name: string): number {
+    return this.#families.get(name)?.sum() ?? 0
+  }
+
   /** The text exposition of everything. */
   expose(): Promise<string> {
     for (const fn of this.#before) fn()
@@ -105,6 +110,12 @@ class SeriesFamily<T extends Series> implements Family<T> {
     if (this.#series.size > 0) this.#show(false)
     this.#series.clear()
     if (this.#labels.length === 0) this.with()
+  }
+
+  sum(): number {
+    let sum = 0
+    for (const { series } of this.#series.values()) if (series instanceof Scalar) sum += series.value
+    return sum
   }
 
   /** What prom-client calls to expose the family. */

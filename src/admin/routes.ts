@@ -1,4 +1,5 @@
 import type { HttpReply } from '../core/env.ts'
+import { PAGE, PAGE_HEADERS } from './page/page.ts'
 import { Refusal, type AdminView } from './view.ts'
 
 const ROWS_LIMIT = 500
@@ -11,6 +12,10 @@ export interface Route {
 }
 
 export const ROUTES: Readonly<Record<string, Route>> = {
+  '/': { answer: () => ({ status: 200, body: PAGE, type: 'text/html; charset=utf-8', headers: PAGE_HEADERS }) },
+  '/state': { answer: async (view) => json(await view.state()) },
+  '/configuration': { answer: (view) => json(view.configuration()) },
+  '/cache': { answer: (view, query) => json(view.findCached(query.get('q') ?? '', count(query))) },
   '/explain': { answer: explain },
   '/top': { answer: (view, query) => json(view.traffic.top(count(query))) },
   '/slow': { answer: (view) => json(view.traffic.slow()) },

@@ -1,3 +1,5 @@
+import type { CachedAnswer } from '../core/stage-state.ts'
+import type { ConfigurationState, State } from './state.ts'
 import type { Traffic } from './traffic/traffic.ts'
 import type { Explanation, ExplainRequest } from './explanation.ts'
 
@@ -5,6 +7,9 @@ import type { Explanation, ExplainRequest } from './explanation.ts'
 export interface AdminView {
   /** Rejects with `Refusal` for a question that makes no sense. With a namespace: the names that a pod there would try, in order. */
   explain(request: ExplainRequest, searchNamespace: string | undefined): Promise<readonly Explanation[]>
+  state(): Promise<State>
+  configuration(): ConfigurationState
+  findCached(text: string, limit: number): readonly CachedAnswer[]
   readonly traffic: Traffic
   /** Reads the Corefile again. False when the old one stays. */
   reload(): Promise<boolean>

@@ -119,6 +119,7 @@ export interface HttpReply {
   readonly status: number
   readonly body: string
   readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface HttpEndpoint {

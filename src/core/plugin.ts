@@ -6,6 +6,7 @@ import type { Externals } from './externals.ts'
 import type { Query } from './query.ts'
 import type { QuickStage } from './quick.ts'
 import type { BlockSettings } from './settings.ts'
+import type { CachedAnswer, StageState } from './stage-state.ts'
 import type { Facts } from './trace.ts'
 
 /** What a stage says on the way down. */
@@ -43,6 +44,10 @@ export interface Stage {
   onChanged?(listener: (names: readonly Name[]) => void): () => void
   /** What the stage knows about a query that is about to come to it, for `explain`. Has no effect. */
   explain?(q: Query): Facts
+  /** For the status page; one each where the directive stands several times. */
+  states?(): readonly StageState[]
+  /** Entries whose name contains the text, at most `limit`, for the status page. */
+  findCached?(text: string, limit: number): readonly CachedAnswer[]
   /** The address of a pod, `NAMESPACE/NAME`, for `explain --client`. */
   podAddress?(namespace: string, name: string): string | undefined
   /** What `k8s_external` asks of the stage that knows a cluster. */

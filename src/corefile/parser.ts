@@ -32,7 +32,7 @@ export function parseCorefile(text: string, options: ParseOptions): Corefile {
   }
   let finished: Inspected | undefined
   const inspect = () => (finished ??= finishBlocks(raw, options))
-  return { inspect, blocks: () => faultless(inspect()), warnings: importer.warnings, hash: configurationHash(raw, options.file) }
+  return { text, inspect, blocks: () => faultless(inspect()), warnings: importer.warnings, hash: configurationHash(raw, options.file) }
 }
 
 /** What runs without a Corefile: `.:PORT { whoami; log }`. */

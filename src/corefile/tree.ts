@@ -65,6 +65,8 @@ export interface Corefile {
   blocks(): readonly ServerBlock[]
   /** All mistakes at once: the blocks are then without the keys and directives that have one. */
   inspect(): Inspected
+  /** The main file as it was read. */
+  readonly text: string
   /** What deserves a warning but no refusal, each with its place. */
   readonly warnings: readonly string[]
   /** SHA-512 in hexadecimal over keys and tokens with their lines, equal to what CoreDNS computes (specification 14.1). */

@@ -56,6 +56,11 @@ export function problemsOf(report: Omit<Report, 'problems' | 'ready'>, wanted: {
 
 /** For a person. */
 export function formatReport(report: Report): string {
+  return reportRows(report).map(([name, text]) => `${name.padEnd(14)}${text}\n`).join('')
+}
+
+/** What is said under which heading; the problems have none of their own. */
+export function reportRows(report: Report): [string, string][] {
   const { network, probes } = report
   const rows: [string, string][] = [
     ['agent', `${report.id}, pid ${report.pid}, version ${report.version}, up ${Math.round(report.upSeconds)} s`],
@@ -77,5 +82,5 @@ export function formatReport(report: Report): string {
     ['configuration', report.configuration.rejected === '' ? report.configuration.corefile : `${report.configuration.corefile} (a newer one was rejected)`],
     ['other agents', report.twins.join(' ') || 'none'],
   )
-  return rows.map(([name, text]) => `${name.padEnd(14)}${text}\n`).join('')
+  return rows
 }

@@ -44,8 +44,8 @@ function missing(path: string): never {
   throw new Error(`${path}: there is no such file; -conf names the Corefile to read`)
 }
 
-/** Undefined when there is no such file. */
-function textOf(path: string): string | undefined {
+/** Undefined for a file that does not exist. */
+export function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {

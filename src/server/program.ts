@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { AdminPort, type AdminOptions } from '../admin/admin-port.ts'
+import type { AgentState } from '../admin/state.ts'
 import type { Plugin } from '../core/plugin.ts'
 import { isReverse } from '../core/reverse.ts'
 import { COMPATIBLE_VERSION } from '../core/version.ts'
@@ -27,8 +28,12 @@ export interface Program {
   /** How UDP is received and sent, and by how many packet workers. */
   readonly engine: EngineChoice
   readonly workers: number
+  /** Path of the Corefile, for the status page. */
+  readonly corefile: string
   /** Parses the Corefile as it is now. */
   readonly read: () => Corefile
+  /** What belongs to a node, for the status page. */
+  agent?(): Promise<AgentState | undefined>
   /** Before anything listens: the agent adds its addresses. */
   prepare?(world: SystemWorld): Promise<void>
   /** Queries are answered now: the agent adds its rules. */
@@ -56,7 +61,7 @@ export async function runProgram(program: Program): Promise<void> {
     ...(program.leaving === undefined ? {} : { leaving: () => program.leaving!() }),
   }, world)
   const life = new Life(program, server, world, exit)
-  const admin = new AdminPort(program.admin, new ServerView(server, world), world)
+  const admin = new AdminPort(program.admin, new ServerView(program, server, world), world)
   // Until sockets are open nothing else keeps the process alive while it waits, for an API server say.
   setInterval(() => undefined, 2 ** 30)
   // One that a killed predecessor left behind would say that we are ready.

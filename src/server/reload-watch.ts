@@ -4,6 +4,13 @@ import type { Counter, Family, Gauge } from '../core/metrics.ts'
 import type { ReloadSettings } from '../core/settings.ts'
 import type { Corefile } from '../corefile/tree.ts'
 
+/** A configuration that cannot be served. */
+export interface Rejected {
+  /** Unix milliseconds. */
+  readonly at: number
+  readonly error: string
+}
+
 /** Watches the Corefile as the `reload` directive says, and reloads on demand (specification 3.6, 17.4, 17.14). */
 export class ReloadWatch {
   readonly #read: () => Corefile
@@ -17,6 +24,7 @@ export class ReloadWatch {
   #hash = ''
   #shownHash = ''
   #warned = ''
+  #rejected: Rejected | undefined
 
   constructor(read: () => Corefile, world: World, replace: (corefile: Corefile) => Promise<void>) {
     this.#read = read
@@ -29,6 +37,7 @@ export class ReloadWatch {
   /** A Corefile serves: look for changes from it, if one of its blocks has `reload`. */
   follow(corefile: Corefile, blocks: readonly Block[]): void {
     this.#hash = corefile.hash
+    this.#rejected = undefined
     this.#timer?.cancel()
     const settings = blocks.map((block) => block.settings.reload).findLast((reload) => reload !== undefined)
     if (settings === undefined || this.#stopped) return
@@ -36,6 +45,11 @@ export class ReloadWatch {
     this.#timer = this.#world.clock.after(this.#period(settings), () => {
       this.#look(settings).catch((error: unknown) => this.#log().error(`looking at the Corefile: ${String(error)}`))
     })
+  }
+
+  /** The configuration that was tried last, if it could not be served. */
+  get rejected(): Rejected | undefined {
+    return this.#rejected
   }
 
   stop(): void {
@@ -49,6 +63,7 @@ export class ReloadWatch {
       const corefile = this.#read()
       return await this.#apply(corefile, `${reason}: starting with listener file descriptors`)
     } catch (error) {
+      this.#reject(error)
       this.#failed.add()
       this.#world.log.error(`Restart failed: ${messageOf(error)}`)
       this.#world.log.error(`${reason}: starting with listener file descriptors: ${messageOf(error)}`)
@@ -75,6 +90,7 @@ export class ReloadWatch {
     try {
       await this.#replace(corefile)
     } catch (error) {
+      this.#reject(error)
       this.#failed.add()
       this.#world.log.error(`Restart failed: ${messageOf(error)}`)
       this.#world.log.error(`${failure}: ${messageOf(error)}`)
@@ -88,14 +104,21 @@ export class ReloadWatch {
   #readQuietly(): Corefile | undefined {
     try {
       const corefile = this.#read()
+      // A text that could not even be parsed is gone.
+      if (this.#warned !== '') this.#rejected = undefined
       this.#warned = ''
       return corefile
     } catch (error) {
       const text = messageOf(error)
+      this.#reject(error)
       if (text !== this.#warned) this.#log().warning(`Corefile parse failed: ${text}`)
       this.#warned = text
       return undefined
     }
+  }
+
+  #reject(error: unknown): void {
+    this.#rejected = { at: this.#world.clock.wallMs(), error: messageOf(error) }
   }
 
   #showVersion(hash: string): void {

@@ -7,7 +7,7 @@ import { describeFastPath } from './fast-path.ts'
 import { Generation } from './generation.ts'
 import type { GroupWorld } from './group.ts'
 import type { KeepsakeStore } from './keepsakes.ts'
-import { ReloadWatch } from './reload-watch.ts'
+import { ReloadWatch, type Rejected } from './reload-watch.ts'
 import type { SocketMark } from './socket-mark.ts'
 import { Sockets } from './sockets.ts'
 import type { UdpEngine } from './udp-engine.ts'
@@ -64,6 +64,11 @@ export class Server {
   /** What serves now. */
   get current(): Generation | undefined {
     return this.#current
+  }
+
+  /** The configuration that was tried last, if it could not be served. */
+  get rejected(): Rejected | undefined {
+    return this.#watch.rejected
   }
 
   /** `ZONE:PORT`, or `ZONE:PORT on ADDRESS`, sorted: what serves now. */

@@ -48,6 +48,8 @@ export class Upstream implements Line {
   #outstanding = 0
   #latencyMs = 0
   #answeredMs = 0
+  #asked = 0
+  #unanswered = 0
 
   constructor(endpoint: Endpoint, settings: UpstreamSettings, world: UpstreamWorld, metrics: UpstreamMetricsOf) {
     this.label = endpointLabel(endpoint)
@@ -70,6 +72,11 @@ export class Upstream implements Line {
   /** Questions under way. */
   get outstanding(): number {
     return this.#outstanding
+  }
+
+  /** For people: questions asked, probes among them, and how they came back. */
+  get record(): { readonly asked: number; readonly failed: number; readonly latencyMs: number | undefined } {
+    return { asked: this.#asked, failed: this.#unanswered, latencyMs: this.#asked > this.#unanswered ? this.#latencyMs : undefined }
   }
 
   /** How long a further question will take, relative to other upstreams. */
@@ -136,7 +143,11 @@ export class Upstream implements Line {
   /** A call is over, with a reply or without. */
   settled(exchange: Exchange, network: Network, reply: Uint8Array | undefined): void {
     this.#outstanding--
-    if (reply === undefined) return
+    this.#asked++
+    if (reply === undefined) {
+      this.#unanswered++
+      return
+    }
     this.#cookies?.learn(reply, network)
     const nowMs = this.#world.clock.nowMs()
     const tookMs = nowMs - exchange.sentMs

@@ -29,10 +29,10 @@ describe('the bundles that the images contain, started from a clean folder', { c
     test(`${name} serves without the checkout`, async () => {
       const home = join(folder, `${name}-home`)
       cpSync(join(folder, 'out', name), join(home, 'app'), { recursive: true })
-      const port = await freePort()
+      const [port, admin] = [await freePort(), await freePort()]
       writeFileSync(join(home, 'Corefile'), `.:${port} {\n bind 127.0.0.1\n hosts {\n  10.0.0.1 a.example\n }\n}\n`)
       const args = name === 'hearth-node' ? `-localip 127.0.0.1 -setupinterface=false -setupiptables=false -metrics-listen-address= -basecorefile ${home}/none` : ''
-      const program = Program.start(`${process.execPath} ${home}/app/lib/${name}.mjs -conf ${home}/Corefile ${args}`, { cwd: home })
+      const program = Program.start(`${process.execPath} ${home}/app/lib/${name}.mjs -conf ${home}/Corefile -admin-listen-address 127.0.0.1:${admin} ${args}`, { cwd: home })
       try {
         const query = new Message()
         query.questions = [{ name: 'a.example.', type: 1, class: 1 }]
@@ -43,6 +43,8 @@ describe('the bundles that the images contain, started from a clean folder', { c
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
         assert.deepEqual([...decodeMessage(replies[0]!).answers[0]!.rdata], [10, 0, 0, 1])
+        const page = await (await fetch(`http://127.0.0.1:${admin}/`)).text()
+        assert.ok(page.includes('Search lists in vain') && page.includes('async function explain()'), page.slice(0, 200))
       } finally {
         await program.stop()
       }

@@ -3,6 +3,7 @@ import { DONE, NEXT, type Slot, type Stage, type Verdict } from '../../core/plug
 import type { Query } from '../../core/query.ts'
 import { responseType } from '../../core/response-type.ts'
 import { PerServer } from '../../core/server-info.ts'
+import type { CachedAnswer, CacheState } from '../../core/stage-state.ts'
 import type { Facts } from '../../core/trace.ts'
 import { matchZone } from '../../core/zones.ts'
 import { RCODE } from '../../wire/codes.ts'
@@ -12,6 +13,7 @@ import { equalNames } from '../../wire/name.ts'
 import { answers, cacheable, cacheType } from './answering.ts'
 import { Entry, withTtl } from './entry.ts'
 import { refreshSeconds } from './octets.ts'
+import { cachedAnswers } from './contents.ts'
 import { cacheMetrics, type CacheMetrics } from './metrics.ts'
 import type { CacheOptions } from './options.ts'
 import { QuickCache } from './quick-cache.ts'
@@ -86,6 +88,21 @@ export class Cache implements Stage {
     if (asked === undefined) return
     q.request.ad = asked.ad
     if (q.written) this.#take(asked, q.reply, false, this.#metrics.of(q.server))
+  }
+
+  states(): readonly [CacheState] {
+    const { success, denial } = this.#stores
+    const options = this.#options
+    return [{
+      kind: 'cache', zones: options.zones,
+      success: { entries: success.size, capacity: options.success.capacity },
+      denial: { entries: denial.size, capacity: options.denial.capacity },
+    }]
+  }
+
+  findCached(text: string, limit: number): readonly CachedAnswer[] {
+    const nowMs = this.#env.clock.nowMs()
+    return [...cachedAnswers(this.#stores.success, 'success', text, limit, nowMs), ...cachedAnswers(this.#stores.denial, 'denial', text, limit, nowMs)].slice(0, limit)
   }
 
   explain(q: Query): Facts {

@@ -46,6 +46,11 @@ export class Store {
     return this.#entries.peek(key)
   }
 
+  /** Those used last come first. */
+  entries(): Iterable<Entry> {
+    return this.#entries.values()
+  }
+
   set(key: string, entry: Entry): void {
     this.#spareUsed(entry.sizeBytes)
     this.#entries.set(key, entry)

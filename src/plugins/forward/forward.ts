@@ -1,6 +1,7 @@
 import type { Env } from '../../core/env.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
+import type { UpstreamsState } from '../../core/stage-state.ts'
 import { Instance } from './instance.ts'
 import type { ForwardOptions } from './options.ts'
 
@@ -20,6 +21,10 @@ export class Forward implements Stage {
   async stop(): Promise<void> {
     for (const instance of this.#instances) instance.stop()
     return Promise.resolve()
+  }
+
+  states(): readonly UpstreamsState[] {
+    return this.#instances.map((instance) => instance.state())
   }
 
   query(q: Query): Verdict | Promise<Verdict> {

@@ -1,6 +1,7 @@
 import { ConfigError } from '../../corefile/error.ts'
 import type { Env } from '../../core/env.ts'
 import type { Counter } from '../../core/metrics.ts'
+import type { UpstreamsState } from '../../core/stage-state.ts'
 import { copyMessage, type Protocol, type Query } from '../../core/query.ts'
 import { Coalescer, coalescingKey } from '../../upstream/coalesce.ts'
 import { Errands, type Outcome } from '../../upstream/errand.ts'
@@ -70,6 +71,13 @@ export class Instance {
       await this.#roster.start()
     } catch (error) {
       throw new ConfigError(options.token, 'forward', error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  state(): UpstreamsState {
+    return {
+      kind: 'upstreams', from: this.#options.from, policy: this.#options.policy,
+      upstreams: (this.#roster?.tiers ?? []).flat().map((upstream) => ({ to: upstream.label, down: upstream.health.down, ...upstream.record })),
     }
   }
 

@@ -9,6 +9,7 @@ import type { Externals } from '../../core/externals.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import type { QuickStage } from '../../core/quick.ts'
+import type { ClusterState } from '../../core/stage-state.ts'
 import type { Facts } from '../../core/trace.ts'
 import { addressOfReverse } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
@@ -98,6 +99,16 @@ export class Kubernetes implements Stage {
   onChanged(listener: (names: readonly Name[]) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  states(): readonly [ClusterState] {
+    const { index, source } = this.#feed
+    const { zones, source: choice } = this.#options
+    return [{
+      kind: 'cluster', zones, synced: source.synced, counts: index.counts,
+      source: choice.kind === 'objects' ? `manifests ${choice.paths.join(' ')}` : choice.kind === 'endpoint' ? choice.url : `API server (${choice.kind})`,
+      changedSecondsAgo: index.serial === 0 ? undefined : Math.max(0, Math.floor(this.#env.clock.wallMs() / 1000) - index.serial),
+    }]
   }
 
   explain(q: Query): Facts {
