@@ -75,7 +75,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
   let slots = 0
   setups.forEach(({ directive, setup }, i) => {
     if (setup.build === undefined) return
-    const below = setups.slice(i).map((entry) => fingerprint(entry.directive)).join('\n')
+    const below = setups.slice(i).map((entry) => fingerprint(entry.directive, plugins.get(entry.directive.name))).join('\n')
     const env = makeEnv(world, {
       name: directive.name,
       block: blockInfo(source, zones, settings.view, place),
@@ -181,7 +181,8 @@ function identity(source: ServerBlock): string {
 }
 
 /** The words of a directive without their places: equal for directives that mean the same. */
-function fingerprint(directive: Directive): string {
+function fingerprint(directive: Directive, plugin?: Plugin): string {
+  if (plugin?.answersBy !== undefined) return JSON.stringify([directive.name, plugin.answersBy(directive)])
   return JSON.stringify([directive.name, directive.lines.map((line) => [
     line.args.map((token) => token.text),
     line.block?.map((inner) => [inner.token.text, ...inner.args.map((token) => token.text)]),

@@ -81,6 +81,8 @@ export interface Plugin {
   readonly name: string
   /** The properties of its block, as the manual page lists them. */
   readonly options?: Table
+  /** Words of the directive that decide what is answered; default: all. A cache above outlives a reload that changes others. */
+  answersBy?(directive: Directive): readonly unknown[]
   /** Pure. Throws ConfigError, which knows file, line and column. */
   parse(directive: Directive, context: ParseContext): Setup
 }

@@ -218,7 +218,7 @@ export class NodeAgent {
   }
 
   #reload(): void {
-    if (!this.#options.reloadWithSignal) return
+    if (!this.#options.reloadWithSignal) return this.#server?.corefileWritten()
     this.#server?.reload('SIGUSR1').catch((error: unknown) => this.#world.log.error(`reloading: ${String(error)}`))
   }
 

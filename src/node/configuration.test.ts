@@ -62,10 +62,15 @@ describe('the template of the Corefile', () => {
     for (const [key, text, expected] of [
       ['stubDomains', '{', /stubDomains: not JSON/], ['stubDomains', '[]', /an object of domains/], ['stubDomains', '{"A.example": []}', /"A\.example" is no domain/], ['stubDomains', '{"a": "1.1.1.1"}', /stubDomains: a: a list/],
       ['stubDomains', '{"a": []}', /stubDomains: a: a list of at least one server/], ['stubDomains', '{"a": null}', /stubDomains: a: a list/], ['stubDomains', `{"${'a'.repeat(64)}.b": ["1.1.1.1"]}`, /is no domain/],
-      ['stubDomains', '\ufffd', /stubDomains: not JSON/], ['upstreamNameservers', '["1.1.1.1"', /upstreamNameservers: not JSON/], ['upstreamNameservers', '{}', /a list of servers/], ['upstreamNameservers', '["tls://1.1.1.1"]', /is no IP/], ['upstreamNameservers', '["08.8.8.8"]', /is no IP/],
+      ['stubDomains', '\ufffd', /stubDomains: not JSON/], ['upstreamNameservers', '["1.1.1.1"', /upstreamNameservers: not JSON/], ['upstreamNameservers', '{}', /a list of servers/], ['upstreamNameservers', '["tls://dns.example"]', /is no IP/], ['upstreamNameservers', '["https://1.1.1.1"]', /is no IP/], ['upstreamNameservers', '["08.8.8.8"]', /is no IP/],
       ['stubDomains', '{"a": ["dns.example"]}', /"dns\.example" is no IP or IP:port/], ['upstreamNameservers', '["1.1.1.1","1.1.1.2","1.1.1.3","1.1.1.4"]', /4 servers; at most 3/], ['upstreamNameservers', '["1.1.1.1:0"]', /is no IP or IP:port/],
     ] as const) assert.throws(() => parseKubeDns(new Map([[key, text]])), expected, text)
   })
+})
+
+test('a kube-dns configuration may name servers over TLS', () => {
+  const files = new Map([['upstreamNameservers', '["tls://9.9.9.9%dns.quad9.net", "tls://[2620:fe::fe]:853"]']])
+  assert.match(expandTemplate('forward . __PILLAR__UPSTREAM__SERVERS__', VALUES, parseKubeDns(files)), /forward \. tls:\/\/9\.9\.9\.9%dns\.quad9\.net tls:\/\/\[2620:fe::fe\]:853/)
 })
 
 test('a kube-dns configuration that is empty changes nothing', () => {

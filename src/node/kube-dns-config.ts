@@ -63,9 +63,14 @@ function stubServers(domain: string, value: unknown): string[] {
 function serverList(value: unknown, place: string): string[] {
   if (!Array.isArray(value)) throw new Error(`${place}: a list of servers is wanted`)
   return value.map((server: unknown) => {
-    if (typeof server !== 'string' || !isServer(server)) throw new Error(`${place}: ${JSON.stringify(server)} is no IP or IP:port`)
+    if (typeof server !== 'string' || !(isServer(server) || isTlsServer(server))) throw new Error(`${place}: ${JSON.stringify(server)} is no IP or IP:port`)
     return server
   })
+}
+
+/** `tls://IP[%NAME][:PORT]`, as `forward` takes it: NAME is what the certificate is verified against. */
+function isTlsServer(text: string): boolean {
+  return text.startsWith('tls://') && isServer(text.slice('tls://'.length).replace(/%[A-Za-z0-9.-]+/, ''))
 }
 
 /** An IP or IP:port, IPv6 with a port in brackets. */

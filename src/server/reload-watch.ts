@@ -19,6 +19,8 @@ export class ReloadWatch {
   readonly #failed: Counter
   readonly #version: Family<Gauge>
   #timer: Timer | undefined
+  /** Of the `reload` directive in force, if there is one. */
+  #settings: ReloadSettings | undefined
   #stopped = false
   /** Hash of what was last read, tried or serving: a broken Corefile is tried once, not at every look. */
   #hash = ''
@@ -40,6 +42,7 @@ export class ReloadWatch {
     this.#rejected = undefined
     this.#timer?.cancel()
     const settings = blocks.map((block) => block.settings.reload).findLast((reload) => reload !== undefined)
+    this.#settings = settings
     if (settings === undefined || this.#stopped) return
     this.#log().info(`Running configuration SHA512 = ${corefile.hash}`)
     this.#timer = this.#world.clock.after(this.#period(settings), () => {
@@ -55,6 +58,14 @@ export class ReloadWatch {
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
+  }
+
+  /** Who wrote the Corefile knows that it has changed: if `reload` is wanted at all, it need not wait for its interval. */
+  lookNow(): void {
+    const settings = this.#settings
+    if (settings === undefined || this.#stopped) return
+    this.#timer?.cancel()
+    this.#look(settings).catch((error: unknown) => this.#log().error(`looking at the Corefile: ${String(error)}`))
   }
 
   /** Reads and serves the Corefile now, whether it changed or not. False when the old one stays. */

@@ -81,6 +81,11 @@ export class Server {
     return [...new Set(lines)].sort()
   }
 
+  /** The Corefile has been written: it is read at once, where the `reload` directive says that changes count. */
+  corefileWritten(): void {
+    this.#watch.lookNow()
+  }
+
   /** Reads the Corefile again and serves it. Logs and resolves to false when it cannot be served; the old one then stays. */
   async reload(reason: string): Promise<boolean> {
     return this.#watch.reloadNow(reason)
