@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { NO_PACKET_CACHE, type Kept } from '../../core/quick.ts'
+import { QuickQuestion } from '../../core/quick-question.ts'
+import { encodeMessage } from '../../wire/encode.ts'
+import { Message } from '../../wire/message.ts'
+import { Entry } from './entry.ts'
+import { Octets } from './octets.ts'
+import { cachePlugin } from './index.ts'
+import { cacheKey, quickKey, Store } from './store.ts'
+import { testServer } from '../../../test/support/world.ts'
+
+function entryOf(name: string): Entry {
+  const message = new Message()
+  message.questions = [{ name, type: 1, class: 1 }]
+  message.answers = [{ name, type: 1, class: 1, ttl: 60, rdata: Uint8Array.of(192, 0, 2, 1) }]
+  return new Entry(message, 60, 0, false)
+}
+
+const OPTIONS = { keepTtl: false, prefetch: { amount: 0, windowMs: 0, percentage: 10 } } as never
+
+test('what the packet cache answers with survives a flood of other names, and goes when it is asked for no longer', () => {
+  const hits = new Map<Kept, number>()
+  const dropped = new Set<Kept>()
+  const store = new Store(100, { ...NO_PACKET_CACHE, hits: (kept) => hits.get(kept) ?? 0, drop: (kept) => void dropped.add(kept) })
+  const hot = entryOf('hot.example.')
+  hot.octets = new Octets(hot, OPTIONS)
+  store.set('hot', hot)
+  for (let i = 0; i < 10_000; i++) {
+    hits.set(hot.octets, i)
+    store.set(`flood${i}`, entryOf(`flood${i}.example.`))
+  }
+  assert.equal(store.peek('hot'), hot)
+  for (let i = 0; i < 300; i++) store.set(`more${i}`, entryOf(`more${i}.example.`))
+  assert.equal(store.peek('hot'), undefined)
+  assert.ok(dropped.has(hot.octets))
+})
+
+test('a key from octets is the key from a message', () => {
+  const label = fc.string({ unit: fc.constantFrom(...'abXY-_09\\@.'), minLength: 1, maxLength: 8 })
+  fc.assert(fc.property(fc.array(label, { maxLength: 4 }), fc.nat(65_535), fc.boolean(), fc.boolean(), (labels, type, secure, cd) => {
+    const name = labels.length === 0 ? '.' : `${labels.map((text) => text.replace(/[\\@.]/g, (char) => `\\${char}`)).join('.')}.`
+    const edns = { udpSize: 1232, version: 0, do: secure, z: 0, options: [] }
+    const message = Object.assign(new Message(), { cd, edns, questions: [{ name, type, class: 1 }] })
+    const packet = encodeMessage(message)
+    const question = new QuickQuestion()
+    assert.ok(question.read(packet, 0, packet.length))
+    assert.equal(quickKey(question), /\\/.test(name) ? undefined : cacheKey(message))
+  }))
+})
+
+test('the plugin has a quick way, and workers keep what it answers', async () => {
+  const server = await testServer('. {\n cache\n}\n', { plugins: [cachePlugin] })
+  assert.equal(server.generation.stages[0]!.quick?.byWorkers?.keeps, true)
+})
