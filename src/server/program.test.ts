@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../test/support/ports.ts'
 import { Program } from '../../test/support/program.ts'
+import { until } from '../../test/support/until.ts'
 
 const CLUSTER = fileURLToPath(new URL('../../hack/hearth-cluster', import.meta.url))
 
@@ -78,12 +79,14 @@ describe('a program from start to signal', () => {
     assert.match(program.output, /^1\.in-addr\.arpa\.:\d+ on 127\.0\.0\.1\nWarning: Domain "a_b\.org\." does not follow RFC1035 preferred syntax\na_b\.org\.:\d+ on 127\.0\.0\.1\nok\.org\.:/m)
   })
 
-  test('the pid file exists while it serves', async () => {
+  test('the pid file exists while it serves, and its time is renewed', async () => {
     const pidfile = join(folder, 'pid')
     writeFileSync(pidfile, '1\n')
     const program = await start('pids', '.:PORT {\n bind 127.0.0.1\n whoami\n}\n', `-pidfile ${pidfile}`)
     await prints(program, / ready /)
-    assert.match(program.output, new RegExp(`pid ${readFileSync(pidfile, 'utf8').trim()}\\)`))
+    await until(() => existsSync(pidfile) && program.output.includes(`pid ${readFileSync(pidfile, 'utf8').trim()})`))
+    utimesSync(pidfile, new Date(0), new Date(0))
+    await until(() => Date.now() - statSync(pidfile).mtimeMs < 60_000, 15_000)
     await program.stop()
     assert.ok(!existsSync(pidfile))
   })

@@ -1,4 +1,3 @@
-import { rmSync, writeFileSync } from 'node:fs'
 import { AdminPort, type AdminOptions } from '../admin/admin-port.ts'
 import type { AgentState } from '../admin/state.ts'
 import type { Plugin } from '../core/plugin.ts'
@@ -7,6 +6,7 @@ import { COMPATIBLE_VERSION } from '../core/version.ts'
 import type { Corefile } from '../corefile/tree.ts'
 import { isAvailable, loadLibc, type Libc, type NotAvailable } from '../native/libc.ts'
 import { takeEarlySignals } from './early-signals.ts'
+import { Pidfile } from './pidfile.ts'
 import type { EngineChoice } from './udp-engine.ts'
 import { Server } from './server.ts'
 import { ServerView } from './view.ts'
@@ -60,23 +60,23 @@ export async function runProgram(program: Program): Promise<void> {
     plugins: program.plugins,
     ...(program.leaving === undefined ? {} : { leaving: () => program.leaving!() }),
   }, world)
-  const life = new Life(program, server, world, exit)
+  const pidfile = new Pidfile(program.pidfile, world.clock)
+  const life = new Life(program, server, world, pidfile, exit)
   const admin = new AdminPort(program.admin, new ServerView(program, server, world), world)
   // Until sockets are open nothing else keeps the process alive while it waits, for an API server say.
   setInterval(() => undefined, 2 ** 30)
-  // One that a killed predecessor left behind would say that we are ready.
-  if (program.pidfile !== undefined) rmSync(program.pidfile, { force: true })
   await admin.open()
   try {
     await program.prepare?.(world)
     await server.start()
     banner(program, server)
-    if (program.pidfile !== undefined) writeFileSync(program.pidfile, `${process.pid}\n`)
+    pidfile.write()
     await program.serving?.(world, server)
     life.started()
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     await program.left?.()
+    pidfile.remove()
     exit(EXIT.START)
   }
 }
@@ -99,15 +99,17 @@ class Life {
   readonly #program: Program
   readonly #server: Server
   readonly #world: SystemWorld
+  readonly #pidfile: Pidfile
   readonly #exit: (status: number) => never
   #started = false
   #stopping = false
 
   /** From here on signals end the program in order, also while it still starts. */
-  constructor(program: Program, server: Server, world: SystemWorld, exit: (status: number) => never) {
+  constructor(program: Program, server: Server, world: SystemWorld, pidfile: Pidfile, exit: (status: number) => never) {
     this.#program = program
     this.#server = server
     this.#world = world
+    this.#pidfile = pidfile
     this.#exit = exit
     process.on('uncaughtException', (error) => this.#crash(error))
     process.on('SIGTERM', () => this.#stop('SIGTERM: Shutting down servers then terminating'))
@@ -158,7 +160,7 @@ class Life {
   }
 
   #end(status: number): void {
-    if (this.#program.pidfile !== undefined) rmSync(this.#program.pidfile, { force: true })
+    this.#pidfile.remove()
     this.#exit(status)
   }
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse, parseAllDocuments } from 'yaml'
@@ -13,13 +15,17 @@ interface Manifest {
   readonly metadata: { readonly name: string; readonly namespace?: string }
   readonly data?: Readonly<Record<string, string>>
   readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[]
-  readonly spec?: { readonly template: { readonly spec: PodSpec } }
+  readonly spec?: { readonly replicas?: number; readonly selector: Selector; readonly template: { readonly metadata: { readonly labels: Readonly<Record<string, string>> }; readonly spec: PodSpec } }
+}
+
+interface Selector {
+  readonly matchLabels: Readonly<Record<string, string>>
 }
 
 interface PodSpec {
   readonly hostNetwork?: boolean
-  readonly securityContext?: { readonly runAsNonRoot?: boolean; readonly sysctls?: readonly { readonly name: string; readonly value: string }[] }
-  readonly containers: readonly { readonly args: readonly string[]; readonly ports?: unknown; readonly resources: { readonly limits?: Readonly<Record<string, string>> }; readonly securityContext: { readonly readOnlyRootFilesystem: boolean; readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] } } }[]
+  readonly securityContext?: { readonly runAsNonRoot?: boolean; readonly runAsUser?: number; readonly sysctls?: readonly { readonly name: string; readonly value: string }[] }
+  readonly containers: readonly { readonly args: readonly string[]; readonly ports?: unknown; readonly livenessProbe: { readonly exec?: { readonly command: readonly string[] } }; readonly resources: { readonly requests: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> }; readonly securityContext: { readonly readOnlyRootFilesystem: boolean; readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] } } }[]
 }
 
 const skip = lacks({ commands: ['kubectl'] })
@@ -56,6 +62,27 @@ test('the DaemonSet keeps the capabilities it needs and declares no ports', { sk
   assert.equal(pod.containers[0]!.securityContext.readOnlyRootFilesystem, true)
 })
 
+test('the agent is alive while its pidfile is renewed, and not when it hangs or is gone', { skip }, () => {
+  const pod = only(build('node/overlays/iptables'), 'DaemonSet', 'node-local-dns').spec!.template.spec
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-manifests-'))
+  const pidfile = join(folder, 'hearth-node.pid')
+  const [command, ...args] = pod.containers[0]!.livenessProbe.exec!.command.map((word) => word.replaceAll('/run/hearth', folder))
+  const alive = () => spawnSync(command!, args).status === 0
+  assert.equal(alive(), false)
+  writeFileSync(pidfile, '1\n')
+  assert.equal(alive(), true)
+  const minuteAgo = new Date(Date.now() - 60_000)
+  utimesSync(pidfile, minuteAgo, minuteAgo)
+  assert.equal(alive(), false)
+  rmSync(folder, { recursive: true })
+})
+
+test('the image of the resolver compiles as the user that it runs as', { skip }, () => {
+  const dockerfile = readFileSync(new URL('../../Dockerfile.cluster', import.meta.url), 'utf8')
+  assert.match(dockerfile, /USER 65532:65532\nRUN node \S+\.mjs --version\n/)
+  assert.equal(only(build('cluster/base'), 'Deployment', 'hearth-cluster').spec!.template.spec.securityContext!.runAsUser, 65532)
+})
+
 test('in IPVS mode the agent serves the link-local address alone, and the kubelet gives it to pods', { skip }, () => {
   const pod = only(build('node/overlays/ipvs'), 'DaemonSet', 'node-local-dns').spec!.template.spec
   assert.equal(pod.containers[0]!.args[1], '169.254.20.10')
@@ -69,6 +96,11 @@ test('the Deployment runs without root, has no CPU limit and may read just what 
   assert.equal(pod.securityContext!.runAsNonRoot, true)
   assert.deepEqual(pod.securityContext!.sysctls, [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }])
   assert.equal(pod.containers[0]!.resources.limits!.cpu, undefined)
+  assert.match(pod.containers[0]!.resources.requests.cpu!, /^(1|\d{1,3}m)$/, 'one core at most')
+  const { selector, replicas, template } = only(manifests, 'Deployment', 'hearth-cluster').spec!
+  assert.equal(replicas, undefined, 'the autoscaler decides')
+  assert.equal(template.metadata.labels['k8s-app'], 'kube-dns', 'what the Service selects')
+  assert.equal(selector.matchLabels['k8s-app'], undefined, 'CoreDNS has it too')
   const rules = only(manifests, 'ClusterRole', 'hearth-cluster').rules!
   assert.deepEqual(rules.flatMap((rule) => rule.resources).sort(), ['endpointslices', 'namespaces', 'services'])
   assert.ok(rules.every((rule) => rule.verbs.join() === 'list,watch'))
