@@ -1,12 +1,15 @@
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { connect, type AddressInfo, type ListenOptions } from 'node:net'
 import { dirname } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Log } from '../base/log.ts'
-import type { Http, HttpEndpoint, HttpHandler, HttpReply } from '../core/env.ts'
+import type { Http, HttpEndpoint, HttpHandler, HttpReply, HttpTls } from '../core/env.ts'
 
 const TIMEOUT_MS = 5000
+/** How often TLS files are looked at. */
+const TLS_LOOK_MS = 2000
 /** Below this a compressed body is not worth its header. */
 const GZIP_FROM_BYTES = 1024
 
@@ -27,13 +30,12 @@ export class HttpServers implements Http {
     this.#log = log
   }
 
-  /** `exclusive`: no other process may have the address as well. */
-  async serve(address: string, path: string, handle: HttpHandler, options: { readonly exclusive?: boolean } = {}): Promise<HttpEndpoint> {
+  async serve(address: string, path: string, handle: HttpHandler, options: ServeOptions = {}): Promise<HttpEndpoint> {
     const listen = parseListen(address)
     const id = listen.kind === 'unix' ? listen.path : `${listen.host}|${listen.port}`
     let opening = this.#open.get(id)
     if (opening === undefined) {
-      opening = this.#listen(listen, options.exclusive === true)
+      opening = this.#listen(listen, options)
       this.#open.set(id, opening)
       opening.catch(() => this.#open.delete(id))
     }
@@ -44,10 +46,11 @@ export class HttpServers implements Http {
     return { port: shared.port, close: () => this.#release(id, shared, path, handle) }
   }
 
-  async #listen(listen: Listen, exclusive: boolean): Promise<Shared> {
+  async #listen(listen: Listen, { exclusive = false, tls }: ServeOptions): Promise<Shared> {
     if (listen.kind === 'unix') await clearSocket(listen.path)
     const handlers = new Map<string, HttpHandler[]>()
-    const server = createServer((request, response) => void this.#answer(handlers, request, response))
+    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(handlers, request, response)
+    const server = tls === undefined ? createServer(answer) : this.#secure(tls, answer)
     server.requestTimeout = TIMEOUT_MS
     server.headersTimeout = TIMEOUT_MS
     server.keepAliveTimeout = TIMEOUT_MS
@@ -61,6 +64,26 @@ export class HttpServers implements Http {
     })
     server.on('error', (error) => this.#log.error(`http ${listen.kind === 'unix' ? listen.path : `${listen.host}:${listen.port}`}: ${error.message}`))
     return { server, port: listen.kind === 'unix' ? 0 : (server.address() as AddressInfo).port, handlers, users: 0 }
+  }
+
+  /** New files are for new connections; those that make no sense are said once and leave the old ones. */
+  #secure(tls: HttpTls, answer: (request: IncomingMessage, response: ServerResponse) => void): SecureServer {
+    const server = createSecureServer({ ...readTls(tls), requestCert: tls.clientCaFile !== undefined, rejectUnauthorized: tls.clientCertificate === 'required' && tls.clientCaFile !== undefined }, answer)
+    let seen = changeTimes(tls)
+    const watch = setInterval(() => {
+      const now = changeTimes(tls)
+      if (now === seen) return
+      seen = now
+      try {
+        server.setSecureContext(readTls(tls))
+        this.#log.info(`http: read ${tls.certFile} again`)
+      } catch (error) {
+        this.#log.error(`http: ${tls.certFile}: ${String(error)}; the old certificate stays`)
+      }
+    }, TLS_LOOK_MS).unref()
+    server.on('close', () => clearInterval(watch))
+    server.on('tlsClientError', (error: Error) => this.#log.debug(`http: ${error.message}`))
+    return server
   }
 
   async #release(id: string, shared: Shared, path: string, handle: HttpHandler): Promise<void> {
@@ -89,6 +112,21 @@ export class HttpServers implements Http {
       send(request, response, { status: 500, body: 'internal error\n' })
     }
   }
+}
+
+interface ServeOptions {
+  /** No other process may have the address as well. */
+  readonly exclusive?: boolean
+  readonly tls?: HttpTls
+}
+
+function readTls({ certFile, keyFile, clientCaFile }: HttpTls): { cert: Buffer; key: Buffer; ca?: Buffer } {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile), ...(clientCaFile === undefined ? {} : { ca: readFileSync(clientCaFile) }) }
+}
+
+/** Equal as long as nobody has written the files. */
+function changeTimes({ certFile, keyFile, clientCaFile }: HttpTls): string {
+  return [certFile, keyFile, clientCaFile].map((file) => (file === undefined ? '' : statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 'gone')).join(' ')
 }
 
 type Listen = { readonly kind: 'tcp'; readonly host: string; readonly port: number } | { readonly kind: 'unix'; readonly path: string }

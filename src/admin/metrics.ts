@@ -1,5 +1,5 @@
 import { Registry, collectDefaultMetrics, type Metric } from 'prom-client'
-import type { Counter, Family, Gauge, Histogram, Metrics } from '../core/metrics.ts'
+import type { Counter, Exemplar, Family, Gauge, Histogram, Metrics, MetricsFormat } from '../core/metrics.ts'
 
 /** Series a family may have; what comes later is counted in one series whose labels all read `other`. */
 const SERIES_LIMIT = 2000
@@ -10,6 +10,8 @@ interface Sample {
   readonly value: number
   readonly labels: Readonly<Record<string, string>>
   readonly metricName?: string
+  /** prom-client's form. */
+  readonly exemplar?: { readonly labelSet: Exemplar; readonly value: number; readonly timestamp: number }
 }
 
 /** Handles for stages on one side, prom-client's registry and exposition on the other. */
@@ -44,10 +46,15 @@ export class MetricsRegistry implements Metrics {
     return this.#families.get(name)?.sum() ?? 0
   }
 
-  /** The text exposition of everything. */
-  expose(): Promise<string> {
+  /** Everything as text. */
+  expose(format: MetricsFormat = 'text'): Promise<string> {
     for (const fn of this.#before) fn()
-    return this.registry.metrics()
+    if (format === 'text') return this.registry.metrics()
+    // A registry has one format; another one over the same metrics costs nothing worth keeping it for.
+    const openMetrics = new Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>()
+    openMetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+    for (const metric of this.registry.getMetricsAsArray()) openMetrics.registerMetric(metric as unknown as Metric)
+    return openMetrics.metrics()
   }
 
   #family<T extends Series>(name: string, help: string, kind: Kind, labels: readonly string[], make: () => T): SeriesFamily<T> {
@@ -148,17 +155,20 @@ class Distribution implements Histogram, Series {
   readonly #bounds: readonly number[]
   readonly #counts: Float64Array
   #sum = 0
+  /** The last of each bucket. */
+  #exemplars: Sample['exemplar'][] | undefined
 
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds
     this.#counts = new Float64Array(bounds.length + 1)
   }
 
-  observe(value: number): void {
+  observe(value: number, exemplar?: Exemplar): void {
     let i = 0
     while (i < this.#bounds.length && value > this.#bounds[i]!) i++
     this.#counts[i]!++
     this.#sum += value
+    if (exemplar !== undefined) (this.#exemplars ??= [])[i] = { labelSet: exemplar, value, timestamp: Date.now() / 1000 }
   }
 
   merge(counts: ArrayLike<number>, sum: number): void {
@@ -172,7 +182,8 @@ class Distribution implements Histogram, Series {
     this.#counts.forEach((count, i) => {
       total += count
       const le = i < this.#bounds.length ? String(this.#bounds[i]) : '+Inf'
-      samples.push({ value: total, labels: { ...labels, le }, metricName: `${name}_bucket` })
+      const exemplar = this.#exemplars?.[i]
+      samples.push({ value: total, labels: { ...labels, le }, metricName: `${name}_bucket`, ...(exemplar === undefined ? {} : { exemplar }) })
     })
     samples.push({ value: this.#sum, labels, metricName: `${name}_sum` }, { value: total, labels, metricName: `${name}_count` })
     return samples

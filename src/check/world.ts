@@ -30,7 +30,7 @@ export function openOfflineWorld(host: Host = systemHost): OfflineWorld {
     keepsakes: new KeepsakeStore(),
     shared: new Map(),
     http: { serve: () => Promise.resolve({ port: 0, close: () => Promise.resolve() }) },
-    exposeMetrics: () => metrics.expose(),
+    exposeMetrics: (format) => metrics.expose(format),
     hostSearchPath,
     fatal: (text) => log.fatal(text),
     panic: (_q, stage, error) => log.error(`plugin/${stage.name}: ${String(error)}`),

@@ -6,7 +6,7 @@ import type { Name } from '../wire/name.ts'
 import { ask } from './ask.ts'
 import { Chain } from './chain.ts'
 import type { BlockInfo, Env, Files, Host, Http, Random } from './env.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics, MetricsFormat } from './metrics.ts'
 import { Metadata } from './metadata.ts'
 import { Slot, type Plugin, type Setup, type Stage } from './plugin.ts'
 import type { Query } from './query.ts'
@@ -29,7 +29,7 @@ export interface World {
   readonly keepsakes: Keepsakes
   /** What `env.shared` gives. */
   readonly shared: Map<string, unknown>
-  exposeMetrics(): Promise<string>
+  exposeMetrics(format?: MetricsFormat): Promise<string>
   hostSearchPath(): readonly Name[]
   fatal(text: string): void
   /** A stage threw. */
@@ -151,7 +151,7 @@ function makeEnv(world: World, site: StageSite): Env {
       if (!world.shared.has(name)) world.shared.set(name, make())
       return world.shared.get(name) as T
     },
-    exposeMetrics: () => world.exposeMetrics(),
+    exposeMetrics: (format) => world.exposeMetrics(format),
     hostSearchPath: () => world.hostSearchPath(),
     fatal: (text) => world.fatal(`plugin/${site.name}: ${text}`),
   }

@@ -3,7 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { Key } from '../corefile/tree.ts'
 import type { Message, Question } from '../wire/message.ts'
 import type { Name } from '../wire/name.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics, MetricsFormat } from './metrics.ts'
 import type { Slot, Stage } from './plugin.ts'
 import type { Protocol, Query } from './query.ts'
 import type { PacketCache } from './quick.ts'
@@ -37,8 +37,8 @@ export interface Env {
   hostSearchPath(): readonly Name[]
   /** One thing for the whole process by name: what several blocks contribute to. Outlives reloads; names are few and fixed. */
   shared<T>(name: string, make: () => T): T
-  /** Every metric of the process in Prometheus's text format. */
-  exposeMetrics(): Promise<string>
+  /** Every metric of the process, in Prometheus's text format or in OpenMetrics. */
+  exposeMetrics(format?: MetricsFormat): Promise<string>
   /** Ends the process with status 1 after logging why. */
   fatal(text: string): void
 }
@@ -103,7 +103,17 @@ export interface FileStat {
 /** HTTP endpoints of the process. Listeners are shared by address and outlive a reload that keeps them. */
 export interface Http {
   /** Serves GET `path` at `address` (`host:port`, host may be empty). Rejects when the address is taken or malformed. */
-  serve(address: string, path: string, handle: HttpHandler): Promise<HttpEndpoint>
+  serve(address: string, path: string, handle: HttpHandler, options?: { readonly tls?: HttpTls }): Promise<HttpEndpoint>
+}
+
+/** HTTPS, from files that are read again when they change. All who share an address share its files. */
+export interface HttpTls {
+  readonly certFile: string
+  readonly keyFile: string
+  /** Client certificates must be signed by one of these; undefined: none are asked for. */
+  readonly clientCaFile: string | undefined
+  /** A client without a certificate is turned away. */
+  readonly clientCertificate: 'required' | 'optional'
 }
 
 export type HttpHandler = (request: HttpRequest) => HttpReply | Promise<HttpReply>

@@ -29,8 +29,15 @@ export interface Gauge {
   readonly value: number
 }
 
+/** How numbers are shown. OpenMetrics has exemplars. */
+export type MetricsFormat = 'text' | 'openmetrics'
+
+/** One observation that stands for its bucket, by labels: at most 128 characters together (OpenMetrics 1.0). */
+export type Exemplar = Readonly<Record<string, string>>
+
 export interface Histogram {
-  observe(value: number): void
+  /** `exemplar`: shown with the bucket until the next one. */
+  observe(value: number, exemplar?: Exemplar): void
   /** Adds observations that were counted elsewhere, by bucket; the last one is for what is beyond all bounds. */
   merge(counts: ArrayLike<number>, sum: number): void
 }

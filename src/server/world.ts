@@ -51,7 +51,7 @@ export function openSystemWorld(options: SystemOptions): SystemWorld {
     http: new HttpServers(log),
     host: systemHost,
     shared: new Map(),
-    exposeMetrics: () => metrics.expose(),
+    exposeMetrics: (format) => metrics.expose(format),
     hostSearchPath,
     keepsakes: new KeepsakeStore(),
     admission,

@@ -14,6 +14,8 @@ export type UpstreamMetricsOf = (to: string) => UpstreamMetrics
 export function upstreamMetrics(metrics: Metrics, proxyName: string): UpstreamMetricsOf {
   const durations = metrics.histogram('coredns_proxy_request_duration_seconds', 'Histogram of the time each request took.', BUCKETS.TB, ['proxy_name', 'to', 'rcode'])
   const failures = metrics.counter('coredns_proxy_healthcheck_failures_total', 'Counter of the number of failed healthchecks.', ['proxy_name', 'to'])
+  // The name of CoreDNS before 1.11, which dashboards still ask for.
+  const formerFailures = proxyName === 'forward' ? metrics.counter('coredns_forward_healthcheck_failures_total', 'Counter of the number of failed healthchecks.', ['to']) : undefined
   const hits = metrics.counter('coredns_proxy_conn_cache_hits_total', 'Counter of connection cache hits per upstream and protocol.', ['proxy_name', 'to', 'proto'])
   const misses = metrics.counter('coredns_proxy_conn_cache_misses_total', 'Counter of connection cache misses per upstream and protocol.', ['proxy_name', 'to', 'proto'])
   return (to) => {
@@ -30,7 +32,10 @@ export function upstreamMetrics(metrics: Metrics, proxyName: string): UpstreamMe
         if (hit === undefined) byNetwork.set(network, hit = hits.with(proxyName, to, network))
         hit.add()
       },
-      healthFailed: () => failures.with(proxyName, to).add(),
+      healthFailed() {
+        failures.with(proxyName, to).add()
+        formerFailures?.with(to).add()
+      },
     }
   }
 }

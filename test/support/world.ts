@@ -170,7 +170,7 @@ function makeWorld(options: TestOptions): Tame {
     log, clock, metrics, keepsakes, echoed,
     packets: NO_PACKET_CACHE,
     shared: new Map(),
-    exposeMetrics: () => metrics.expose(),
+    exposeMetrics: (format) => metrics.expose(format),
     hostSearchPath: () => [],
     random: { float, int: (limit) => Math.floor(float() * limit) },
     files: {

@@ -1,4 +1,4 @@
-import { checkCount, onlyLine, placeOf, readOptions, row, flag } from '../../corefile/options.ts'
+import { checkCount, onlyLine, placeOf, readOptions, type Values } from '../../corefile/options.ts'
 import { requireHostPort } from '../../corefile/host-port.ts'
 import { COUNTED_TYPES } from '../../core/dns-metrics.ts'
 import type { Env, HttpEndpoint } from '../../core/env.ts'
@@ -12,23 +12,13 @@ import { QuickZones } from '../../core/quick-zones.ts'
 import { matchZone } from '../../core/zones.ts'
 import { rcodeName, TYPE } from '../../wire/codes.ts'
 import { messageLength } from '../../wire/encode.ts'
-import type { Name } from '../../wire/name.ts'
+import { lowerName, type Name } from '../../wire/name.ts'
+import { Exposition } from './exposition.ts'
 import { HandleTable } from './handles.ts'
+import { PROMETHEUS_TABLE } from './options.ts'
+import { readWebConfig } from './web-config.ts'
 
 const DEFAULT_ADDRESS = 'localhost:9153'
-/** What the text format of Prometheus is served as. */
-const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8'
-
-const PROMETHEUS_TABLE = {
-  runtime_metrics: flag({ help: 'taken for compatibility: the metrics of Node\'s runtime are always exported' }),
-  tls: row({
-    form: 'FILE',
-    help: 'not supported yet',
-    initial: undefined,
-    read: (_args, place) => place.fail('serving metrics over TLS is not supported yet; bind to localhost and put a proxy in front'),
-  }),
-}
-
 export const prometheusPlugin: Plugin = {
   name: 'prometheus',
   options: PROMETHEUS_TABLE,
@@ -37,16 +27,22 @@ export const prometheusPlugin: Plugin = {
     checkCount(line.args, 0, 1, placeOf('prometheus', line.token))
     const address = line.args[0]?.text ?? DEFAULT_ADDRESS
     requireHostPort(address, line.args[0] ?? line.token, 'prometheus')
-    readOptions(line.block, PROMETHEUS_TABLE, 'prometheus')
-    return { build: (env) => new Prometheus(env, address, context.zones) }
+    const options = readOptions(line.block, PROMETHEUS_TABLE, 'prometheus')
+    return { build: (env) => new Prometheus(env, address, context.zones, options) }
   },
 }
+
+type Options = Values<typeof PROMETHEUS_TABLE>
+
+/** Octets of a name that an exemplar may have, its label and quotes aside (OpenMetrics 1.0: 128 characters in all). */
+const EXEMPLAR_NAME = 100
 
 /** Counts each query on its way up, and serves `/metrics`. */
 class Prometheus implements Stage {
   readonly name = 'prometheus'
   readonly #env: Env
   readonly #address: string
+  readonly #options: Options
   readonly #zones: readonly Name[]
   readonly #view: string
   readonly #handles: HandleTable
@@ -58,8 +54,9 @@ class Prometheus implements Stage {
   }
   #endpoint: HttpEndpoint | undefined
 
-  constructor(env: Env, address: string, zones: readonly Name[]) {
+  constructor(env: Env, address: string, zones: readonly Name[], options: Options) {
     this.#env = env
+    this.#options = options
     this.#address = address
     this.#zones = zones
     this.#view = env.block.view
@@ -69,7 +66,9 @@ class Prometheus implements Stage {
   }
 
   async start(): Promise<void> {
-    this.#endpoint = await this.#env.http.serve(this.#address, '/metrics', async () => ({ status: 200, body: await this.#env.exposeMetrics(), type: TEXT_FORMAT }))
+    const { tls, bearer, openmetrics } = this.#options
+    const exposition = new Exposition(this.#env, openmetrics, bearer)
+    this.#endpoint = await this.#env.http.serve(this.#address, '/metrics', (request) => exposition.answer(request), tls === undefined ? {} : { tls: readWebConfig(tls, this.#env.files) })
     this.#enabled().forEach(([labels]) => this.#pluginEnabled().with(...labels).set(1))
   }
 
@@ -86,7 +85,8 @@ class Prometheus implements Stage {
     const handles = this.#handles.of(q.server.label, matchZone(this.#zones, q.asked.name) ?? '.')
     handles.requests(q.protocol, q.client.family, q.question.type).add()
     if (q.request.edns?.do === true) handles.doRequests.add()
-    handles.durations.observe((this.#env.clock.nowMs() - q.arrival.startMs) / 1000)
+    const exemplar = this.#options.openmetrics === 'exemplars' ? { name: lowerName(q.asked.name).slice(0, EXEMPLAR_NAME) } : undefined
+    handles.durations.observe((this.#env.clock.nowMs() - q.arrival.startMs) / 1000, exemplar)
     handles.requestSizes[q.protocol].observe(this.#sizes.get(q) ?? 0)
     handles.responseSizes[q.protocol].observe(q.written ? messageLength(q.reply) : 0)
     handles.responses(q.dropped ? 'NOERROR' : rcodeName(q.reply.rcode), q.written ? q.answeredBy : '').add()
