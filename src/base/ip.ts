@@ -59,15 +59,25 @@ export function equalIp(a: Uint8Array, b: Uint8Array): boolean {
   return true
 }
 
+/** Four numbers up to 255 without leading zeros. Read digit by digit: indexes parse a hundred thousand of these at once. */
 function parseIp4(text: string): Uint8Array | undefined {
-  const parts = text.split('.')
-  if (parts.length !== 4) return undefined
   const bytes = new Uint8Array(4)
-  for (let i = 0; i < 4; i++) {
-    const part = parts[i]!
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined
-    bytes[i] = Number(part)
+  let part = 0
+  let value = -1
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0x2e) {
+      if (value < 0 || part === 3) return undefined
+      bytes[part++] = value
+      value = -1
+    } else {
+      if (code < 0x30 || code > 0x39 || value === 0) return undefined
+      value = value < 0 ? code - 0x30 : value * 10 + code - 0x30
+      if (value > 255) return undefined
+    }
   }
+  if (part !== 3 || value < 0) return undefined
+  bytes[3] = value
   return bytes
 }
 

@@ -47,7 +47,8 @@ export class RecordWriter {
   /** An address as 4 or 16 octets, if those read back as the same text; anything else as text. */
   host(text: string): void {
     const address = parseIp(text)
-    if (address === undefined || formatIp(address) !== text) {
+    // IPv4 is read in one form only.
+    if (address === undefined || (address.length === 16 && formatIp(address) !== text)) {
       this.octet(HOST_TEXT)
       return this.text(text)
     }
