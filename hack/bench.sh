@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures both programs beside unbound in one run: the server on one core, load and upstream on another. Prints CPU time per query,
-# queries per second, latency and memory, and ratios to unbound.
+# queries per second, latency and memory, and ratios to unbound; then the cluster index at scale, from a recorded API server.
 #   ./hack/bench.sh [--seconds N] [--only TEXT] [--peer "NAME=COMMAND -conf {conf} -dns.port {port}"]
 # A peer is a program that reads Corefiles, such as CoreDNS.
 set -eu

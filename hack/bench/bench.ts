@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { encodeMessage } from '../../src/wire/encode.ts'
 import { Message } from '../../src/wire/message.ts'
+import { measureIndex, type IndexFigures } from './index-load.ts'
 import { fullLoad, latency, type Load } from './load.ts'
 import { Pinned } from './process.ts'
-import { corefilePeer, ours, SHOP, UNBOUND, upstreamCommand, WORKLOADS, type Peer, type Workload } from './servers.ts'
+import { corefilePeer, NODE_FLAGS, ours, SHOP, UNBOUND, upstreamCommand, WORKLOADS, type Peer, type Workload } from './servers.ts'
 
 const SERVER_CORE = 0
 const LOAD_CORE = 1
@@ -43,8 +44,27 @@ try {
     for (const peer of [UNBOUND, ours(workload.program, bundle), ...others]) rows.push(await measure(peer, workload))
     print(workload, rows)
   }
+  for (const pods of ['insecure', 'verified'] as const) {
+    const title = `cluster: index of 10,000 Services, 100,000 endpoints, 20,000 Pods, pods ${pods}`
+    if (title.includes(values.only)) await index(title, pods, bundle)
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** Our program and others that read Corefiles, with a cluster's worth of objects. */
+async function index(title: string, pods: 'insecure' | 'verified', bundle: string): Promise<void> {
+  const commands = new Map<string, (conf: string) => readonly string[]>([
+    ['hearth-cluster', (conf) => [process.execPath, NODE_FLAGS, join(bundle, 'hearth-cluster', 'lib', 'hearth-cluster.mjs'), '-conf', conf]],
+    ...values.peer.map((text): [string, (conf: string) => readonly string[]] => [text.slice(0, text.indexOf('=')), (conf) => text.slice(text.indexOf('=') + 1).replaceAll('{conf}', conf).replaceAll('{port}', '53').split(' ')]),
+  ])
+  const rows: IndexFigures[] = []
+  for (const [peer, command] of commands) {
+    rows.push(await measureIndex({ peer, pods, folder, port: nextPort, cores: { server: SERVER_CORE, load: LOAD_CORE }, seconds, command }))
+    nextPort += 3
+  }
+  table(title, [['', 'ready ms', 'peak unshared MB', 'CPU µs/query', 'p50 µs, changing', 'p99 µs, changing', 'lag ms', 'longest ms, relist'], ...rows.map((row) =>
+    [row.peer, row.readyMs.toFixed(0), row.peakMegabytes.toFixed(0), row.cpuMicroseconds.toFixed(2), row.p50.toFixed(0), row.p99.toFixed(0), row.lagMs.toFixed(0), row.relistMaxMs.toFixed(1)])])
 }
 
 /** One server on one workload: warm, then as fast as it can, then at half that rate for the latency. */
@@ -108,6 +128,10 @@ function print(workload: Workload, rows: readonly Figures[]): void {
   for (const row of rows) {
     lines.push([row.peer, row.cpuMicroseconds.toFixed(2), row.perSecond.toFixed(0), row.p50.toFixed(0), row.p99.toFixed(0), row.megabytes.toFixed(0), String(row.lost), `${(row.cpuMicroseconds / base!.cpuMicroseconds).toFixed(2)}×`, `${(row.perSecond / base!.perSecond).toFixed(2)}×`])
   }
+  table(workload.name, lines)
+}
+
+function table(title: string, lines: readonly (readonly string[])[]): void {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
-  process.stdout.write(`\n${workload.name}\n${lines.map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')).join('\n')}\n`)
+  process.stdout.write(`\n${title}\n${lines.map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')).join('\n')}\n`)
 }

@@ -20,12 +20,12 @@ export async function fullLoad(load: Load): Promise<{ answered: number; lost: nu
 }
 
 /** Latency at a rate that leaves the server room, in microseconds. */
-export async function latency(load: Load, rate: number): Promise<{ p50: number; p99: number }> {
+export async function latency(load: Load, rate: number): Promise<{ p50: number; p99: number; max: number }> {
   const output = await dnsperf(load, ['-c', '20', '-q', '100', '-Q', String(Math.max(1, Math.round(rate))), '-v'])
   const took = [...output.matchAll(/^> \S+ .* ([\d.]+)$/gm)].map((match) => Number(match[1]) * 1e6).sort((a, b) => a - b)
   if (took.length === 0) throw new Error(`dnsperf told of no latencies:\n${output.slice(0, 2000)}`)
   const at = (share: number) => took[Math.min(took.length - 1, Math.floor(took.length * share))]!
-  return { p50: at(0.5), p99: at(0.99) }
+  return { p50: at(0.5), p99: at(0.99), max: took.at(-1)! }
 }
 
 async function dnsperf(load: Load, options: readonly string[]): Promise<string> {

@@ -29,6 +29,12 @@ export class Pinned {
     return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))![1]) / 1024
   }
 
+  /** Memory of its own: what cannot be shared with another process of the same program. */
+  unsharedMegabytes(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
+    return (Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0) + Number(/RssShmem:\s+(\d+)/.exec(status)?.[1] ?? 0)) / 1024
+  }
+
   async stop(): Promise<void> {
     if (this.ended) return
     this.#child.kill('SIGTERM')

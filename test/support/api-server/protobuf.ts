@@ -54,7 +54,7 @@ export function encodeEvent(type: string, object: Json): Buffer {
 }
 
 function envelope(kind: string, raw: Buffer): Buffer {
-  const typeMeta = encodeFields({ apiVersion: [1, text], kind: [2, text] }, { apiVersion: 'v1', kind })
+  const typeMeta = encodeFields({ apiVersion: [1, text], kind: [2, text] }, { apiVersion: kind.startsWith('EndpointSlice') ? 'discovery.k8s.io/v1' : 'v1', kind })
   return Buffer.concat([Buffer.from('k8s\0'), encodeFields({ typeMeta: [1, (octets) => octets as Buffer], raw: [2, (octets) => octets as Buffer], contentEncoding: [3, text], contentType: [4, text] }, { typeMeta, raw, contentEncoding: '', contentType: '' })])
 }
 
