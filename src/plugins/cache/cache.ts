@@ -12,6 +12,7 @@ import type { Message, Question } from '../../wire/message.ts'
 import { equalNames } from '../../wire/name.ts'
 import { answers, cacheable, cacheType } from './answering.ts'
 import { Entry, withTtl } from './entry.ts'
+import { Forgetting } from './forgetting.ts'
 import { refreshSeconds } from './octets.ts'
 import { cachedAnswers } from './contents.ts'
 import { cacheMetrics, type CacheMetrics } from './metrics.ts'
@@ -41,12 +42,15 @@ export class Cache implements Stage {
   readonly #asked: Slot<Asked>
   readonly #metrics: PerServer<CacheMetrics>
   readonly quick: QuickCache
+  readonly #forgetting: Forgetting
+  #unfollow: (() => void)[] = []
   #refreshes = 0
 
   constructor(env: Env, options: CacheOptions) {
     this.#env = env
     this.#options = options
     this.#stores = env.keep(() => new Stores(options, env.packets))
+    this.#forgetting = new Forgetting(this.#stores, env.clock)
     this.#asked = env.slot()
     const metrics = cacheMetrics(env.metrics, options.zones.join(','), env.block.view)
     this.#metrics = new PerServer(metrics)
@@ -58,6 +62,18 @@ export class Cache implements Stage {
         this.#take({ question: message.questions[0]!, key, do: question.do, ad: question.ad }, message, false, this.#metrics.of(question.server!))
       },
     })
+  }
+
+  /** What stages below know to have changed is forgotten, so that nobody waits for a TTL of ours. */
+  async start(): Promise<void> {
+    this.#unfollow = this.#env.siblings().flatMap((stage) => stage.onChanged?.((names) => this.#forgetting.add(names)) ?? [])
+    return Promise.resolve()
+  }
+
+  async stop(): Promise<void> {
+    for (const unfollow of this.#unfollow) unfollow()
+    this.#forgetting.stop()
+    return Promise.resolve()
   }
 
   query(q: Query): Verdict | Promise<Verdict> {

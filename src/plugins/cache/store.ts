@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { PacketCache } from '../../core/quick.ts'
 import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { Message } from '../../wire/message.ts'
-import { lowerName } from '../../wire/name.ts'
+import { lowerName, type Name } from '../../wire/name.ts'
 import type { Entry } from './entry.ts'
 
 /** Octets that entries of a store may have on average, capacity times this being its bound in bytes. */
@@ -49,6 +49,11 @@ export class Store {
   /** Those used last come first. */
   entries(): Iterable<Entry> {
     return this.#entries.values()
+  }
+
+  /** Each key with the name that it is for. */
+  *keys(): Iterable<readonly [string, Name]> {
+    for (const [key, entry] of this.#entries.entries()) yield [key, entry.question.name]
   }
 
   set(key: string, entry: Entry): void {

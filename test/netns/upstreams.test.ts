@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Host } from '../../hack/lab/host.ts'
+import { Resident } from '../../hack/lab/resident.ts'
+import { lacks } from '../support/needs.ts'
+import { until } from '../support/until.ts'
+
+const skip = lacks({ root: true, commands: ['dig', 'nft', 'unbound', 'ip', 'ss'] })
+const SERVER = '127.0.0.1'
+const ONE = '10.9.0.1'
+const TWO = '10.9.0.2'
+/** CoreDNS waits two seconds for a silent upstream, which is what we must not. The rest is for a machine that is busy. */
+const SOON_MS = 1500
+
+/** Real resolvers on addresses of their own, and hearth-cluster in front of them. */
+describe('forward to unbound on the real kernel', { skip, concurrency: false }, () => {
+  let host: Host
+  let folder: string
+  const upstreams = new Map<string, Resident>()
+  let server: Resident | undefined
+  let name = 0
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'hearth-upstreams-'))
+    host = await Host.open('upstreams')
+    await host.configure([{ do: 'up', link: 'lo' }, { do: 'address', link: 'lo', address: `${ONE}/32` }, { do: 'address', link: 'lo', address: `${TWO}/32` }])
+  })
+
+  beforeEach(async () => {
+    await server?.stop()
+    server = undefined
+    for (const address of [ONE, TWO]) if (!upstreams.has(address)) await startUnbound(address)
+  })
+
+  after(async () => {
+    await server?.stop()
+    for (const upstream of upstreams.values()) await upstream.stop()
+    await host?.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  async function startUnbound(address: string, rest = ''): Promise<void> {
+    const directory = join(folder, address)
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, 'unbound.conf'), `server:
+  interface: ${address}
+  username: ""
+  chroot: ""
+  directory: "${directory}"
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  access-control: 0.0.0.0/0 allow
+  module-config: "iterator"
+  num-threads: 1
+  local-zone: "example." redirect
+  local-data: "example. 60 IN A 192.0.2.1"
+  local-data: "example. 60 IN TXT ${'"x" '.repeat(400).trim().replaceAll('"', "'")}"
+  local-zone: "." static
+  local-data: ". 60 IN NS ns.example."
+${rest}remote-control:
+  control-enable: no
+`.replaceAll("'x'", 'x'))
+    upstreams.set(address, await Resident.start(`unbound ${address}`, host.spawn('unbound', ['-d', '-c', join(directory, 'unbound.conf')]), /start of service/))
+  }
+
+  async function stopUnbound(address: string): Promise<void> {
+    await upstreams.get(address)!.stop()
+    upstreams.delete(address)
+  }
+
+  async function serve(options: string): Promise<void> {
+    const corefile = join(folder, 'Corefile')
+    writeFileSync(corefile, `.:53 {\n    bind ${SERVER}\n    errors\n    forward . ${ONE} ${TWO} {\n${options}\n    }\n}\n`)
+    const main = fileURLToPath(new URL('../../cmd/hearth-cluster/main.ts', import.meta.url))
+    server = await Resident.start('hearth-cluster', host.spawn(process.execPath, [main, '-conf', corefile, '-admin-listen-address', '']), /hearth-cluster-/)
+    await until(async () => (await ask()).rcode === 'NOERROR', 20_000)
+  }
+
+  /** A name that was not asked before. */
+  async function ask(...args: string[]): Promise<{ rcode: string; tookMs: number; text: string }> {
+    const text = await host.exec('dig', [`@${SERVER}`, '+time=6', '+tries=1', ...args, `n${name++}.example`, 'A']).catch((error: unknown) => String((error as { stdout?: string }).stdout))
+    return { rcode: /status: (\w+)/.exec(text)?.[1] ?? 'none', tookMs: Number(/Query time: (\d+) msec/.exec(text)?.[1] ?? Infinity), text }
+  }
+
+  async function allAnswered(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const { rcode, tookMs, text } = await ask()
+      assert.equal(rcode, 'NOERROR', `${text}\n${server!.output}`)
+      assert.ok(tookMs < SOON_MS, `took ${tookMs} ms`)
+    }
+  }
+
+  for (const [how, options] of [['over UDP', 'policy sequential'], ['over TCP', 'policy sequential\nforce_tcp']] as const) {
+    test(`one is killed, ${how}: no query is lost, none waits`, async () => {
+      await serve(options)
+      upstreams.get(ONE)!.child.kill('SIGKILL')
+      await allAnswered(6)
+      upstreams.delete(ONE)
+    })
+
+    test(`one hangs, ${how}: it is left, and taken back when it goes on`, async () => {
+      await serve(options)
+      upstreams.get(ONE)!.child.kill('SIGSTOP')
+      await allAnswered(6)
+      upstreams.get(ONE)!.child.kill('SIGCONT')
+      await stopUnbound(TWO)
+      await until(async () => (await ask()).rcode === 'NOERROR', 10_000)
+      await allAnswered(3)
+    })
+
+    test(`one flaps, ${how}: no query is lost`, async () => {
+      await serve(options)
+      const { child } = upstreams.get(ONE)!
+      for (let i = 0; i < 4; i++) {
+        child.kill(i % 2 === 0 ? 'SIGSTOP' : 'SIGCONT')
+        await allAnswered(4)
+      }
+    })
+  }
+
+  test('connections are half open: what they carried goes over new ones', async () => {
+    await serve('force_tcp\npolicy sequential')
+    await ask()
+    const ports = [...(await host.exec('ss', ['-Htn', 'dst', '10.9.0.0/24'])).matchAll(/:(\d+)\s+10\.9\.0\./g)].map((match) => match[1]!).filter((port) => port !== '53')
+    assert.notEqual(ports.length, 0)
+    // Nobody says that these connections are gone: what is sent on them does not arrive.
+    await host.exec('nft', [`add table inet lost; add chain inet lost out { type filter hook output priority 0; }; add rule inet lost out tcp sport { ${[...new Set(ports)].join(', ')} } counter drop`])
+    try {
+      const { rcode, tookMs } = await ask()
+      assert.equal(rcode, 'NOERROR')
+      assert.ok(tookMs < SOON_MS, `took ${tookMs} ms`)
+      assert.doesNotMatch(await host.exec('nft', ['list', 'table', 'inet', 'lost']), /counter packets 0 /)
+    } finally {
+      await host.exec('nft', ['delete', 'table', 'inet', 'lost'])
+    }
+  })
+
+  test('TCP is refused: over UDP', async () => {
+    for (const address of [ONE, TWO]) {
+      await stopUnbound(address)
+      await startUnbound(address, '  do-tcp: no\n')
+    }
+    await serve('force_tcp')
+    await allAnswered(3)
+    for (const address of [ONE, TWO]) await stopUnbound(address)
+  })
+
+  test('answers are truncated: TCP clients get them whole', async () => {
+    await serve('')
+    const text = await host.exec('dig', [`@${SERVER}`, '+noedns', 'large.example', 'TXT'])
+    assert.match(text, /Truncated, retrying in TCP mode/)
+    assert.match(text, /status: NOERROR[\s\S]*ANSWER: 1,/)
+  })
+
+  test('all are dead for a while: SERVFAIL says why, and answers return by themselves', async () => {
+    await serve('')
+    for (const address of [ONE, TWO]) await stopUnbound(address)
+    const { rcode, text } = await ask()
+    assert.equal(rcode, 'SERVFAIL')
+    assert.match(text, /EDE: 2[23] \(/)
+    for (const address of [ONE, TWO]) await startUnbound(address)
+    await until(async () => (await ask()).rcode === 'NOERROR', 10_000)
+  })
+})
