@@ -1,3 +1,4 @@
+import { parseIp } from '../base/ip.ts'
 import type { Libc } from './libc.ts'
 import { AF, SOCKET_ADDRESS_BYTES, decodeSocketAddress, encodeSocketAddress } from './socket-address.ts'
 import { OPTION, setOption, setReceiveTimeout } from './socket-options.ts'
@@ -60,4 +61,18 @@ export function isReadable(libc: Libc, fd: number): boolean {
   } finally {
     libc.free(poll)
   }
+}
+
+/** Nobody listens there. */
+const NOWHERE_PORT = 1
+
+/**
+ * A UDP socket that is connected to where nobody is gets no new packets, keeps those that it has, and can still send to anyone
+ * (Linux 5.4). Does nothing for wildcard and scoped addresses: connecting would choose one to send from. False when it cannot.
+ */
+export function turnAway(libc: Libc, fd: number, address: string): boolean {
+  const bytes = parseIp(address)
+  if (bytes === undefined || bytes.every((octet) => octet === 0)) return false
+  const name = encodeSocketAddress(bytes, NOWHERE_PORT)
+  return libc.connect(fd, name, name.length) === 0
 }

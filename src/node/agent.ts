@@ -66,6 +66,7 @@ export class NodeAgent {
   #probing = false
   #serving = false
   #goodRounds = 0
+  #twins = 0
   #upstreamAnswers: boolean | undefined
   #upstreamHasAnswered = false
 
@@ -154,9 +155,17 @@ export class NodeAgent {
   /** Who is not answered must not take queries; who shares the port with one that hangs gets only a part of the answers. */
   #judge(network: NodeNetwork, verdict: Verdict): void {
     this.#goodRounds = verdict.answered ? this.#goodRounds + 1 : 0
+    this.#noticeEndOfTwin()
     if (!verdict.answered) void network.withdraw(true, `no answer to probes: ${verdict.silent.join('; ')}`)
     else if (this.#goodRounds >= ROUNDS_TO_RETURN) void network.withdraw(false, 'probes are answered')
     if (!this.#marked && verdict.answered && verdict.ours) void network.renewLeases()
+  }
+
+  /** What a twin that left has said to the kernel about the shared port is over with it. */
+  #noticeEndOfTwin(): void {
+    const twins = this.#presence.peers().length
+    if (twins === 0 && this.#twins > 0) this.#server?.alone()
+    this.#twins = twins
   }
 
   /** Answers carry a mark that the rules know them by. Without it the lease is renewed when probes are answered. */

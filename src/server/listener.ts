@@ -12,6 +12,10 @@ export interface Listener {
   readonly port: number
   /** The target has another group now. */
   retargeted?(): void
+  /** Ends what is open in order, while new queries still come: before rules send them elsewhere. Never rejects. */
+  release?(graceMs: number): Promise<void>
+  /** Nobody else is about to leave the port. */
+  alone?(): void
   /** Takes no new queries, answers those under way (for at most `graceMs`), then closes. Never rejects. */
   drain(graceMs: number): Promise<void>
 }

@@ -91,6 +91,11 @@ export class Server {
     return this.#watch.reloadNow(reason)
   }
 
+  /** No other process shares our ports any more, nor is about to leave them. */
+  alone(): void {
+    this.#sockets.alone()
+  }
+
   /** The lame duck: still serves, but whoever asks for readiness is told to go elsewhere. */
   async drain(): Promise<void> {
     this.#watch.stop()

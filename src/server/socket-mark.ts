@@ -2,13 +2,9 @@ import { isAvailable, loadLibc, type Libc } from '../native/libc.ts'
 import { AF } from '../native/socket-address.ts'
 import { OPTION, setOption } from '../native/socket-options.ts'
 import { SystemCallError } from '../native/system-call-error.ts'
+import { descriptorOf } from './descriptor.ts'
 
 const SOCK_DGRAM = 2
-
-/** What Node keeps a socket's descriptor in; it has no public name for it. */
-interface Handle {
-  readonly fd?: number
-}
 
 /**
  * The firewall mark of what our DNS sockets send: the node agent's rules know its answers by it. 0 until the agent chooses one, which
@@ -35,18 +31,14 @@ export class SocketMark {
 
   /** Marks a bound socket of Node's. Throws SystemCallError. */
   apply(socket: object): void {
-    if (this.#libc === undefined || this.#value === 0) return
-    const fd = handleOf(socket)?.fd
-    if (fd === undefined || fd < 0) throw new Error('this version of Node keeps sockets in another way: their descriptors are not to be had')
-    setOption(this.#libc, fd, OPTION.MARK, this.#value)
+    const fd = descriptorOf(socket)
+    if (fd !== undefined) this.applyTo(fd)
   }
-}
 
-/** Of a `net.Server`, or of a `dgram.Socket`, whose `_handle` warns. */
-function handleOf(socket: object): Handle | undefined {
-  const state = Object.getOwnPropertySymbols(socket).find((symbol) => symbol.description === 'state symbol')
-  if (state === undefined) return (socket as { readonly _handle?: Handle | null })._handle ?? undefined
-  return (socket as Readonly<Record<symbol, { readonly handle?: Handle } | undefined>>)[state]?.handle
+  /** The same by its descriptor. Throws SystemCallError. */
+  applyTo(fd: number): void {
+    if (this.#libc !== undefined && this.#value !== 0) setOption(this.#libc, fd, OPTION.MARK, this.#value)
+  }
 }
 
 /** Why this process may not mark sockets. */

@@ -73,15 +73,20 @@ export class Sockets {
   }
 
   /**
-   * Ends all sockets: TCP first, so that connections end with their answers, then `between`, then UDP, which still answers what
-   * arrives while `between` sends new packets elsewhere.
+   * Ends all sockets: connections first, with their answers, then `between`, which sends new packets elsewhere, then the sockets
+   * themselves, which have answered what came meanwhile.
    */
   async drain(graceMs: number, between: () => Promise<void>): Promise<void> {
-    const of = (protocol: string) => [...this.#open].filter(([id]) => id.startsWith(protocol)).map(([, { listener }]) => listener)
-    await Promise.all(of('tcp').map((listener) => listener.drain(graceMs)))
+    const listeners = [...this.#open.values()].map(({ listener }) => listener)
+    await Promise.all(listeners.map((listener) => listener.release?.(graceMs)))
     await between()
-    await Promise.all(of('udp').map((listener) => listener.drain(graceMs)))
+    await Promise.all(listeners.map((listener) => listener.drain(graceMs)))
     this.#open.clear()
+  }
+
+  /** No other process shares the ports. */
+  alone(): void {
+    for (const { listener } of this.#open.values()) listener.alone?.()
   }
 
   async #swap(next: ReadonlyMap<string, { open: Open; want: Wanted }>): Promise<void> {

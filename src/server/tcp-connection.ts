@@ -32,6 +32,7 @@ export class TcpConnection {
   /** Closes once nothing is under way: the client has half-closed, its allowance is used up, or the listener is closing. */
   #finishing = false
   #allowanceUsed = false
+  #firstIsLast = false
 
   constructor(socket: Socket, target: Target, world: ListenerWorld, closed: () => void) {
     this.#socket = socket
@@ -53,6 +54,11 @@ export class TcpConnection {
   finish(): void {
     this.#finishing = true
     this.#advance()
+  }
+
+  /** As `finish`, once a question has come: one that was on its way to us when we began to leave. */
+  finishAfterFirst(): void {
+    this.#firstIsLast = true
   }
 
   destroy(): void {
@@ -124,6 +130,7 @@ export class TcpConnection {
 
   #count(): void {
     this.#received++
+    if (this.#firstIsLast) this.#finishing = true
     const { maxTcpQueries } = this.#target.timeouts
     if (maxTcpQueries >= 0 && this.#received >= maxTcpQueries) this.#allowanceUsed = this.#finishing = true
   }

@@ -1,6 +1,7 @@
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net'
 import { sleep } from '../base/clock.ts'
 import { TcpConnection } from './tcp-connection.ts'
+import { forgetFarewells, giveToNewcomer } from './farewell.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 
 /** Connections that one listener holds; the next one is closed at once. */
@@ -27,6 +28,7 @@ class TcpListener implements Listener {
   readonly #target: Target
   readonly #world: ListenerWorld
   readonly #connections = new Set<TcpConnection>()
+  #leaving = false
 
   constructor(server: Server, target: Target, world: ListenerWorld) {
     const bound = server.address() as AddressInfo
@@ -39,15 +41,32 @@ class TcpListener implements Listener {
     server.on('error', (error) => world.log.error(`tcp ${this.address}:${this.port}: ${error.message}`))
   }
 
+  /** Connections are answered and closed, and new ones go to a newcomer on this port, if there is one. */
+  async release(graceMs: number): Promise<void> {
+    await giveToNewcomer(this.#server)
+    this.#leaving = true
+    const known = [...this.#connections]
+    for (const connection of known) connection.finish()
+    await this.#ended(known, graceMs)
+  }
+
+  alone(): void {
+    void forgetFarewells(this.#server)
+  }
+
   async drain(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve())
     })
     for (const connection of this.#connections) connection.finish()
-    const end = this.#world.clock.nowMs() + graceMs
-    while (this.#connections.size > 0 && this.#world.clock.nowMs() < end) await sleep(this.#world.clock, 20)
+    await this.#ended([...this.#connections], graceMs)
     for (const connection of this.#connections) connection.destroy()
     await closed
+  }
+
+  async #ended(connections: readonly TcpConnection[], graceMs: number): Promise<void> {
+    const end = this.#world.clock.nowMs() + graceMs
+    while (connections.some((each) => this.#connections.has(each)) && this.#world.clock.nowMs() < end) await sleep(this.#world.clock, 20)
   }
 
   #connect(socket: Socket): void {
@@ -57,5 +76,6 @@ class TcpListener implements Listener {
     }
     const connection = new TcpConnection(socket, this.#target, this.#world, () => this.#connections.delete(connection))
     this.#connections.add(connection)
+    if (this.#leaving) connection.finishAfterFirst()
   }
 }

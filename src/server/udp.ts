@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 import { sleep } from '../base/clock.ts'
 import type { Peer } from '../core/query.ts'
 import { acceptPacket } from './accept.ts'
+import { turnSocketAway } from './farewell.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 import { peerOf } from './peer.ts'
 import { answerQuickly, quickReply } from './quick-path.ts'
@@ -69,11 +70,12 @@ class UdpListener implements Listener {
   }
 
   /**
-   * Reads on until the socket is empty, because closing it loses what is queued, then waits for answers under way. Time alone does not
-   * tell: a process that the machine has kept waiting has read nothing for long, and has much to read.
+   * New packets go to who shares the port. Reads on until the socket is empty, because closing it loses what is queued, and waits for
+   * answers under way. Time alone does not tell: a process that the machine has kept waiting has read nothing for long, and has much to read.
    */
   async drain(graceMs: number): Promise<void> {
     const end = this.#world.clock.nowMs() + graceMs
+    await turnSocketAway(this.#socket, this.address)
     while (this.#world.clock.nowMs() < end) {
       await sleep(this.#world.clock, 20)
       if (this.#underWay === 0 && !await this.#hasMore()) break

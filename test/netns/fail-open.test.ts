@@ -18,7 +18,7 @@ import { now } from './monotonic.ts'
 
 const skip = lacks({ root: true, commands: ['nft', 'ip', 'iptables-nft-restore', 'ip6tables-nft-restore', 'getent'] })
 const ASKED = [ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6]
-const OPTIONS = { addresses: ASKED, name: 'web.shop.svc.cluster.local', perSecond: 1000, connections: 2 }
+const OPTIONS = { addresses: ASKED, name: 'web.shop.svc.cluster.local', perSecond: 1000, connections: 2, tcpEveryMs: 100 }
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 for (const flavour of ['nftables', 'iptables'] as const satisfies readonly Flavour[]) {

@@ -58,7 +58,7 @@ export function assertAnswered(observed: readonly Observed[], from: number, to: 
   const first = [...new Set(lost.map(({ address }) => address))].map((address) => {
     const times = lost.filter((each) => each.address === address).map(({ at }) => Math.round(at - from))
     return `${times.length} of ${address} from +${Math.min(...times)} to +${Math.max(...times)} ms`
-  }).join(', ')
+  }).join(', ') + `; ${lost.filter(({ answered }) => answered < -1).length} with an answer that is none`
   assert.ok(asked.length > 100, `${what}: only ${asked.length} questions`)
   assert.ok(lost.length <= dropped, `${what}: ${lost.length} of ${asked.length} questions lost, ${dropped} dropped by full sockets; ${first}`)
   return asked.length

@@ -14,24 +14,27 @@ export interface SenderOptions {
   readonly name: string
   /** Of all addresses together, over UDP. */
   readonly perSecond: number
-  /** To each address; each asks ten times a second. */
+  /** To each address. */
   readonly connections: number
+  /** How often each of them asks. */
+  readonly tcpEveryMs: number
 }
 
 export interface Observed {
-  /** By address: when asked, and when answered, or -1. */
+  /** By address: when asked, and when answered; -1 for no answer, and less for one with another rcode: -3 for SERVFAIL. */
   readonly udp: Readonly<Record<string, readonly (readonly [asked: number, answered: number])[]>>
   /** Ends of connections. `slot` names one that is opened again and again. */
   readonly ends: readonly { readonly slot: string; readonly at: number; readonly how: 'reset' | 'clean' }[]
   /** Answers over TCP, by address. */
   readonly tcpAnswers: Readonly<Record<string, readonly number[]>>
+  /** Questions on connections that were reset before the answer. After a clean end they are asked again. */
+  readonly tcpLost: readonly number[]
   /** Moments when this process itself was late: when, and by how much. */
   readonly lags: readonly (readonly [at: number, ms: number])[]
 }
 
 const SOCKETS = 8
 const TICK_MS = 5
-const TCP_EVERY_MS = 100
 const RECONNECT_MS = 20
 /** A wait of this long is the machine's doing. */
 const LAG_MS = 15
@@ -40,6 +43,7 @@ const options = JSON.parse(process.argv[2]!) as SenderOptions
 const udp: Record<string, [number, number][]> = Object.fromEntries(options.addresses.map((address) => [address, []]))
 const tcpAnswers: Record<string, number[]> = Object.fromEntries(options.addresses.map((address) => [address, []]))
 const ends: Observed['ends'][number][] = []
+const tcpLost: number[] = []
 const lags: [number, number][] = []
 
 run()
@@ -58,7 +62,7 @@ function run(): void {
     const due = Math.min(Math.floor((at - start) * options.perSecond / 1000), sent + Math.ceil(options.perSecond * 4 * TICK_MS / 1000))
     while (sent < due) senders[sent++ % senders.length]!()
   }, TICK_MS)
-  createInterface({ input: process.stdin }).on('line', () => process.stdout.write(`${JSON.stringify({ udp, ends, tcpAnswers, lags } satisfies Observed)}\n`)).on('close', () => process.exit())
+  createInterface({ input: process.stdin }).on('line', () => process.stdout.write(`${JSON.stringify({ udp, ends, tcpAnswers, tcpLost, lags } satisfies Observed)}\n`)).on('close', () => process.exit())
   process.stdout.write('ready\n')
 }
 
@@ -74,9 +78,10 @@ function udpSender(address: string): () => void {
   socket.on('message', (packet) => {
     const key = packet.readUInt16BE(0)
     const query = awaited.get(key)
-    if (query === undefined || (packet[3]! & 0xf) !== 0) return
+    if (query === undefined) return
     awaited.delete(key)
-    query[1] = now()
+    const rcode = packet[3]! & 0xf
+    query[1] = rcode === 0 ? now() : -1 - rcode
   })
   socket.on('error', () => undefined)
   return () => {
@@ -88,21 +93,24 @@ function udpSender(address: string): () => void {
   }
 }
 
-function keepConnection(address: string, slot: string): void {
+/** `again`: how many questions of the connection before this one have no answer yet. */
+function keepConnection(address: string, slot: string, again = 0): void {
   const socket: Socket = createConnection({ host: address, port: 53, noDelay: true })
   let failed = false
   let pending = Buffer.alloc(0)
-  let id = 0
-  const timer = setInterval(() => {
-    if (socket.readyState !== 'open') return
-    const packet = question(++id & 0xffff)
+  let unanswered = 0
+  const ask = () => {
+    const packet = question(++unanswered & 0xffff)
     socket.write(Buffer.concat([Buffer.of(packet.length >> 8, packet.length & 0xff), packet]))
-  }, TCP_EVERY_MS)
+  }
+  const timer = setInterval(() => { if (socket.readyState === 'open') ask() }, options.tcpEveryMs)
+  socket.on('connect', () => { for (let i = 0; i < again; i++) ask() })
   socket.on('data', (chunk) => {
     pending = Buffer.concat([pending, chunk])
     while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
       const length = pending.readUInt16BE(0)
       if (decode(pending.subarray(2, 2 + length)).type === 'response') tcpAnswers[address]!.push(now())
+      unanswered--
       pending = pending.subarray(2 + length)
     }
   })
@@ -110,6 +118,7 @@ function keepConnection(address: string, slot: string): void {
   socket.on('close', () => {
     clearInterval(timer)
     ends.push({ slot, at: now(), how: failed ? 'reset' : 'clean' })
-    setTimeout(() => keepConnection(address, slot), RECONNECT_MS)
+    if (failed) for (let i = 0; i < unanswered; i++) tcpLost.push(now())
+    setTimeout(() => keepConnection(address, slot, unanswered), RECONNECT_MS)
   })
 }

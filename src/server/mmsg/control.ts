@@ -1,7 +1,7 @@
 /** UDP sockets of one worker. */
 export const SOCKET_LIMIT = 256
 
-const FIELD = { STOP: 0, WANTED: 1, TAKEN: 2, COUNT: 3, HEAD: 4, TAIL: 5, HITS: 6, MISSES: 7, OVERFLOWS: 8, UNSENT: 9 } as const
+const FIELD = { STOP: 0, WANTED: 1, TAKEN: 2, COUNT: 3, HEAD: 4, TAIL: 5, HITS: 6, MISSES: 7, OVERFLOWS: 8, UNSENT: 9, BEAT: 10 } as const
 const HEADER_WORDS = 16
 const SOCKET_WORDS = 3
 /** A socket's row: descriptor, scope of the packet cache, the main thread's number for it. */
@@ -31,6 +31,16 @@ export class Control {
 
   stop(): void {
     Atomics.store(this.words, FIELD.STOP, 1)
+  }
+
+  /** Main: it runs. */
+  beat(): void {
+    Atomics.add(this.words, FIELD.BEAT, 1)
+  }
+
+  /** Worker: changes while the main thread runs. */
+  get beats(): number {
+    return Atomics.load(this.words, FIELD.BEAT)
   }
 
   /** Main: replaces the list of sockets, and gives the number to wait for in `taken`. */

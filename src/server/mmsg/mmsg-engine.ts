@@ -22,6 +22,8 @@ import { ReplyBatch } from './reply-batch.ts'
 const PACKETS = 16_384
 /** How often the program's own rates take in what workers have answered. */
 const LOOK_MS = 1000
+/** How often workers hear that the main thread runs. */
+const BEAT_MS = 200
 /** A burst that arrives while a worker has no processor waits in the kernel up to this size, as far as the kernel allows. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 
@@ -39,6 +41,7 @@ export class MmsgEngine implements UdpEngine {
   readonly #misses: readonly Misses[]
   readonly #listeners = new Map<number, MmsgListener>()
   readonly #lookTimer: Timer
+  readonly #beatTimer: Timer
   #sockets = 0
   #seenHits = 0
 
@@ -61,6 +64,9 @@ export class MmsgEngine implements UdpEngine {
     }
     this.#counted = this.#threads.map((thread) => thread.control.counts)
     this.#lookTimer = world.clock.every(LOOK_MS, () => this.#look())
+    this.#beatTimer = world.clock.every(BEAT_MS, () => {
+      for (const thread of this.#threads) thread.control.beat()
+    })
   }
 
   readonly #counters: Readonly<Record<'hits' | 'misses' | 'overflows' | 'unsent', Counter>>
@@ -107,6 +113,7 @@ export class MmsgEngine implements UdpEngine {
 
   async close(): Promise<void> {
     this.#lookTimer.cancel()
+    this.#beatTimer.cancel()
     for (const misses of this.#misses) misses.close()
     await Promise.all(this.#threads.map((thread) => thread.close()))
   }

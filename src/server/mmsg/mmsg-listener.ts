@@ -1,7 +1,7 @@
 import { sleep } from '../../base/clock.ts'
 import type { Peer } from '../../core/query.ts'
 import type { Libc } from '../../native/libc.ts'
-import { isReadable } from '../../native/udp-socket.ts'
+import { isReadable, turnAway } from '../../native/udp-socket.ts'
 import type { Listener, ListenerWorld, Target } from '../listener.ts'
 import type { PacketThread } from './packet-thread.ts'
 
@@ -46,11 +46,12 @@ export class MmsgListener implements Listener {
   }
 
   /**
-   * Closing a socket loses what is queued in it, so the workers read on until it is empty and let go of it; if something has come
+   * New packets go to who shares the port. Closing a socket loses what is queued in it, so the workers read on until it is empty and let go of it; if something has come
    * meanwhile they take it again. Then what is on its way here is answered, and the sockets close.
    */
   async drain(graceMs: number): Promise<void> {
     const end = this.#world.clock.nowMs() + graceMs
+    for (const { fd } of this.#shares) turnAway(this.#libc, fd, this.address)
     await Promise.all(this.#shares.map((share) => this.#release(share, end)))
     await this.#wait(end, () => this.underWay === 0 && this.#shares.every(({ thread }) => thread.control.head === thread.control.tail))
     for (const { id, fd, thread } of this.#shares) {

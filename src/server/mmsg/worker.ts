@@ -11,6 +11,7 @@ import { PacketMemory } from './packet-memory.ts'
 import { PacketReader } from './packet-reader.ts'
 import type { HashKey } from './packet-hash.ts'
 import { TallyMemory } from './tally-memory.ts'
+import { Voucher } from './voucher.ts'
 
 /** What the main thread gives a worker. */
 export interface WorkerStart {
@@ -48,6 +49,7 @@ class PacketWorker {
   readonly #out: Datagrams
   readonly #polls: Memory
   readonly #rows = new Int32Array(BATCH)
+  readonly #voucher: Voucher
   #sockets: readonly { readonly id: number; readonly fd: number }[] = []
   #version = 0
 
@@ -62,11 +64,13 @@ class PacketWorker {
     this.#in = new Datagrams(libc, BATCH, QUERY_BYTES)
     this.#out = new Datagrams(libc, BATCH, REPLY_BYTES)
     this.#polls = libc.allocate(SOCKET_LIMIT * 8)
+    this.#voucher = new Voucher(libc, this.#control)
   }
 
   run(): void {
     while (!this.#control.stopping) {
       this.#followSockets()
+      this.#voucher.look(this.#sockets)
       // With one socket its own read waits; that saves a system call.
       if (this.#sockets.length === 1) this.#serve(0, MSG.WAITFORONE)
       else this.#serveReady()

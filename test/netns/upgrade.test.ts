@@ -1,0 +1,69 @@
+/**
+ * Upgrades: a newer agent starts beside the older one, takes its part, and the older one leaves. 5,000 questions a second over UDP and
+ * 200 TCP connections, from a pod and from the node itself, while that happens ten times in a row.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { after, before, describe, test } from 'node:test'
+import type { Resident } from '../../hack/lab/resident.ts'
+import { lacks } from '../support/needs.ts'
+import { until } from '../support/until.ts'
+import { ADDRESSES, ClusterLab } from './cluster-lab.ts'
+import { assertAnswered, lagAround, Load } from './load.ts'
+import { now } from './monotonic.ts'
+
+const skip = lacks({ root: true, commands: ['nft', 'ip'] })
+const ASKED = [ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6]
+const UPGRADES = 10
+const OPTIONS = { addresses: ASKED, name: 'web.shop.svc.cluster.local', perSecond: 2500, connections: 25, tcpEveryMs: 1000 }
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+describe('upgrades of the agent', { skip, concurrency: false }, () => {
+  let lab: ClusterLab
+  let load: Load
+  let agent: Resident
+
+  before(async () => {
+    lab = await ClusterLab.open('nftables')
+    agent = await lab.startAgent([], /ip6 hearth-fallback" targets="10/)
+    load = await Load.start([lab.pod, lab.node], [lab.cluster], OPTIONS)
+    await pause(1500)
+  })
+  after(async () => {
+    await load?.stop()
+    await lab?.close()
+  })
+
+  test(`${UPGRADES} in a row lose no question over UDP, and no name of a client that asks again after a clean close`, async () => {
+    const dropped = await load.dropped()
+    const from = now()
+    for (let i = 0; i < UPGRADES; i++) {
+      const next = await lab.startAgent()
+      await agent.stop()
+      assert.equal(agent.child.exitCode, 0, agent.output)
+      agent = next
+    }
+    const to = now()
+    const observed = await load.observe()
+    assertAnswered(observed, from, to, await load.dropped() - dropped, 'upgrades')
+    assert.deepEqual(observed.flatMap((each) => each.tcpLost.filter((at) => at >= from && at < to)), [], 'questions on connections that were reset')
+    assert.ok(observed.every((each) => each.ends.filter((end) => end.how === 'clean' && end.at >= from && end.at < to).length >= UPGRADES), 'connections ended cleanly')
+  })
+
+  test('the older one hangs while both run: queries go to the cluster within 3 s, and come back when it is gone', async () => {
+    const next = await lab.startAgent()
+    const dropped = await load.dropped()
+    agent.child.kill('SIGSTOP')
+    const at = now()
+    await until(() => next.output.includes('queries given to the cluster'), 20_000)
+    await pause(4000)
+    const to = now()
+    const observed = await load.observe()
+    const late = lagAround(observed, at)
+    assertAnswered(observed, at + 3000 + late, to, await load.dropped() - dropped, `a twin that hangs, machine late by ${Math.round(late)} ms`)
+    agent.child.kill('SIGKILL')
+    await once(agent.child, 'exit')
+    await until(() => next.output.includes('queries taken again'), 20_000)
+    agent = next
+  })
+})
