@@ -3,6 +3,7 @@ import type { Table } from '../corefile/options.ts'
 import type { Name } from '../wire/name.ts'
 import type { Env } from './env.ts'
 import type { Externals } from './externals.ts'
+import type { Metrics } from './metrics.ts'
 import type { Query } from './query.ts'
 import type { QuickStage } from './quick.ts'
 import type { BlockSettings } from './settings.ts'
@@ -83,6 +84,8 @@ export interface Plugin {
   readonly options?: Table
   /** Words of the directive that decide what is answered; default: all. A cache above outlives a reload that changes others. */
   answersBy?(directive: Directive): readonly unknown[]
+  /** Makes the series without labels, which exist from the start of the process whether or not a block has the directive. */
+  series?(metrics: Metrics): void
   /** Pure. Throws ConfigError, which knows file, line and column. */
   parse(directive: Directive, context: ParseContext): Setup
 }

@@ -79,6 +79,17 @@ describe('a program from start to signal', () => {
     assert.match(program.output, /^1\.in-addr\.arpa\.:\d+ on 127\.0\.0\.1\nWarning: Domain "a_b\.org\." does not follow RFC1035 preferred syntax\na_b\.org\.:\d+ on 127\.0\.0\.1\nok\.org\.:/m)
   })
 
+  test('series without labels exist from the start, whether or not a block has their directive', async () => {
+    const port = await freePort()
+    const program = await start('series', `.:PORT {\n bind 127.0.0.1\n whoami\n prometheus 127.0.0.1:${port}\n}\n`)
+    await prints(program, / ready /)
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    for (const name of [
+      'health_request_duration_seconds_count', 'health_request_failures_total', 'hosts_reload_timestamp_seconds', 'local_localhost_requests_total', 'forward_healthcheck_broken_total',
+      'forward_max_concurrent_rejects_total', 'reload_failed_total', 'panics_total',
+    ]) assert.match(text, new RegExp(`^coredns_${name} 0$`, 'm'))
+  })
+
   test('the pid file exists while it serves, and its time is renewed', async () => {
     const pidfile = join(folder, 'pid')
     writeFileSync(pidfile, '1\n')

@@ -55,6 +55,7 @@ export async function runProgram(program: Program): Promise<void> {
   const world = openWorld(program, libc, exit)
   world.metrics.gauge('coredns_build_info', 'A metric with a constant \'1\' value labeled by version, revision, and goversion from which CoreDNS was built.', ['version', 'revision', 'goversion'])
     .with(COMPATIBLE_VERSION, `${program.name}-${program.version}`, `node-${process.version}`).set(1)
+  for (const plugin of program.plugins.values()) plugin.series?.(world.metrics)
   const server = new Server({
     read: program.read,
     plugins: program.plugins,

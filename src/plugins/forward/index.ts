@@ -1,5 +1,6 @@
 import type { Plugin } from '../../core/plugin.ts'
 import { Forward } from './forward.ts'
+import { forwardSeries } from './instance.ts'
 import { FORWARD_TABLE, parseForward } from './options.ts'
 
 /** Options by which another answer, or none, comes to a client. */
@@ -13,6 +14,7 @@ export const forwardPlugin: Plugin = {
     line.args[0]?.text,
     line.block?.filter((option) => ANSWER_OPTIONS.has(option.token.text)).map((option) => [option.token.text, ...option.args.map((arg) => arg.text)]),
   ]),
+  series: (metrics) => void forwardSeries(metrics),
   parse(directive) {
     const instances = directive.lines.map(parseForward)
     return { build: (env) => new Forward(env, instances) }

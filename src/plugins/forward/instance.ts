@@ -1,6 +1,6 @@
 import { ConfigError } from '../../corefile/error.ts'
 import type { Env } from '../../core/env.ts'
-import type { Counter } from '../../core/metrics.ts'
+import type { Counter, Metrics } from '../../core/metrics.ts'
 import type { UpstreamsState } from '../../core/stage-state.ts'
 import { copyMessage, type Protocol, type Query } from '../../core/query.ts'
 import { Coalescer, coalescingKey } from '../../upstream/coalesce.ts'
@@ -38,9 +38,9 @@ export class Instance {
     this.#hasSuccessor = hasSuccessor
     this.#policy = makePolicy(options.policy, env.random, (upstream) => upstream.cost(env.clock.nowMs()))
     const { metrics } = env
-    const broken = metrics.counter('coredns_forward_healthcheck_broken_total', 'Counter of the number of complete failures of the healthchecks.').with()
+    const { broken, rejected } = forwardSeries(metrics)
     const hedged = metrics.counter('hearth_forward_hedges_total', 'Questions that were asked of a second upstream, or over a second connection, because the first was silent.').with()
-    this.#rejected = metrics.counter('coredns_forward_max_concurrent_rejects_total', 'Counter of the number of queries rejected because the concurrent queries were at maximum.').with()
+    this.#rejected = rejected
     this.#errands = new Errands({
       readTimeoutMs: options.readTimeoutMs,
       hedgeMs: options.hedgeMs,
@@ -148,4 +148,11 @@ function ownCopy(reply: Message, q: Query): Message {
   const copy = copyMessage(reply)
   copy.questions = [q.question]
   return copy
+}
+
+export function forwardSeries(metrics: Metrics): { broken: Counter; rejected: Counter } {
+  return {
+    broken: metrics.counter('coredns_forward_healthcheck_broken_total', 'Counter of the number of complete failures of the healthchecks.').with(),
+    rejected: metrics.counter('coredns_forward_max_concurrent_rejects_total', 'Counter of the number of queries rejected because the concurrent queries were at maximum.').with(),
+  }
 }

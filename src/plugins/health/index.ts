@@ -3,7 +3,7 @@ import { formatDuration } from '../../base/duration.ts'
 import { applyOptions, checkCount, duration, initialValues, placeOf } from '../../corefile/options.ts'
 import { requireHostPort } from '../../corefile/host-port.ts'
 import type { Env, HttpEndpoint } from '../../core/env.ts'
-import { BUCKETS, type Counter, type Histogram } from '../../core/metrics.ts'
+import { BUCKETS, type Counter, type Histogram, type Metrics } from '../../core/metrics.ts'
 import type { Plugin, Stage } from '../../core/plugin.ts'
 
 const DEFAULT_ADDRESS = ':8080'
@@ -22,6 +22,7 @@ interface HealthOptions {
 export const healthPlugin: Plugin = {
   name: 'health',
   options: HEALTH_TABLE,
+  series: (metrics) => void healthSeries(metrics),
   parse(directive) {
     // Several uses make one endpoint; the last word counts.
     let address = DEFAULT_ADDRESS
@@ -34,6 +35,13 @@ export const healthPlugin: Plugin = {
     }
     return { build: (env) => new Health(env, { address, lameduckMs: values.lameduck }) }
   },
+}
+
+function healthSeries(metrics: Metrics): { durations: Histogram; failures: Counter } {
+  return {
+    durations: metrics.histogram('coredns_health_request_duration_seconds', 'Histogram of the time (in seconds) each request took.', BUCKETS.SLIM).with(),
+    failures: metrics.counter('coredns_health_request_failures_total', 'The number of times the health check failed.').with(),
+  }
 }
 
 /** `GET /health` says OK as long as the process runs; a probe of ourselves shows when the process is too busy to. */
@@ -49,8 +57,9 @@ class Health implements Stage {
   constructor(env: Env, options: HealthOptions) {
     this.#env = env
     this.#options = options
-    this.#durations = env.metrics.histogram('coredns_health_request_duration_seconds', 'Histogram of the time (in seconds) each request took.', BUCKETS.SLIM).with()
-    this.#failures = env.metrics.counter('coredns_health_request_failures_total', 'The number of times the health check failed.').with()
+    const { durations, failures } = healthSeries(env.metrics)
+    this.#durations = durations
+    this.#failures = failures
   }
 
   async start(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Timer } from '../../base/clock.ts'
 import type { Env } from '../../core/env.ts'
-import type { Gauge } from '../../core/metrics.ts'
+import type { Gauge, Metrics } from '../../core/metrics.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import { addressOfReverse } from '../../core/reverse.ts'
@@ -34,7 +34,7 @@ export class Hosts implements Stage {
     this.#path = env.files.resolve(options.file)
     this.#inline = new HostsTable(options.inline, options.zones, !options.noReverse)
     this.#entries = env.metrics.gauge('coredns_hosts_entries', 'The combined number of entries in hosts and Corefile.', ['hostsfile']).with(options.file)
-    this.#reloaded = env.metrics.gauge('coredns_hosts_reload_timestamp_seconds', 'The timestamp of the last reload of hosts file.').with()
+    this.#reloaded = reloadTime(env.metrics)
   }
 
   async start(): Promise<void> {
@@ -120,4 +120,8 @@ export class Hosts implements Stage {
     }
     this.#entries.set(this.#file.size + this.#inline.size)
   }
+}
+
+export function reloadTime(metrics: Metrics): Gauge {
+  return metrics.gauge('coredns_hosts_reload_timestamp_seconds', 'The timestamp of the last reload of hosts file.').with()
 }

@@ -27,3 +27,8 @@ test('every address of every line is found by name and back', () => {
     }
   }))
 })
+
+test('the metric counts addresses, and each name of an address once more unless it is a wildcard', () => {
+  assert.equal(new HostsTable(['10.0.0.20 h1.ex H2.ex', 'fd00::1 h1.ex', '10.0.0.1 a.sub.ex', '10.0.0.21', '10.0.0.22 *.wild.ex y.x.wild.ex'], ['.'], true).size, 11)
+  assert.equal(new HostsTable(['10.0.0.20 h1.ex h2.ex'], ['.'], false).size, 2)
+})

@@ -30,8 +30,8 @@ export class HostsTable {
 
   /** Addresses and reverse names, for the metric. */
   get size(): number {
-    let count = this.#names.size
-    for (const table of [this.#v4, this.#v6]) for (const list of table.values()) count += list.length
+    let count = 0
+    for (const table of [this.#v4, this.#v6, this.#names]) for (const list of table.values()) count += list.length
     return count
   }
 

@@ -1,6 +1,6 @@
 import { checkCount, oneOf, placeOf, readOptions } from '../../corefile/options.ts'
 import type { Plugin } from '../../core/plugin.ts'
-import { Local } from './local.ts'
+import { Local, localhosts } from './local.ts'
 
 const LOCAL_TABLE = {
   localhost_prefix: oneOf(['on', 'off'] as const, {
@@ -13,6 +13,7 @@ const LOCAL_TABLE = {
 export const localPlugin: Plugin = {
   name: 'local',
   options: LOCAL_TABLE,
+  series: (metrics) => void localhosts(metrics),
   parse(directive) {
     const uses = directive.lines.map((line) => {
       checkCount(line.args, 0, 0, placeOf('local', line.token))

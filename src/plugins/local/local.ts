@@ -1,5 +1,5 @@
 import type { Env } from '../../core/env.ts'
-import type { Counter } from '../../core/metrics.ts'
+import type { Counter, Metrics } from '../../core/metrics.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import { matchZone } from '../../core/zones.ts'
@@ -28,7 +28,7 @@ export class Local implements Stage {
 
   constructor(env: Env, prefix: boolean) {
     this.#prefix = prefix
-    this.#localhosts = env.metrics.counter('coredns_local_localhost_requests_total', 'Counter of special localhost subdomain requests.').with()
+    this.#localhosts = localhosts(env.metrics)
   }
 
   query(q: Query): Verdict {
@@ -74,4 +74,8 @@ function loopback(name: Name, type: number): ResourceRecord[] {
 
 function record(name: Name, type: number, rdata: Uint8Array): ResourceRecord {
   return { name, type, class: CLASS.IN, ttl: TTL, rdata }
+}
+
+export function localhosts(metrics: Metrics): Counter {
+  return metrics.counter('coredns_local_localhost_requests_total', 'Counter of special localhost subdomain requests.').with()
 }

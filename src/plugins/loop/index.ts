@@ -3,7 +3,7 @@ import { onlyLine, refuseArguments } from '../../corefile/options.ts'
 import type { Env } from '../../core/env.ts'
 import { DONE, NEXT, type Plugin, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
-import { upstreamMetrics } from '../../upstream/metrics.ts'
+import type { UpstreamMetricsOf } from '../../upstream/metrics.ts'
 import { Upstream } from '../../upstream/upstream.ts'
 import { CLASS, RCODE, typeName, TYPE } from '../../wire/codes.ts'
 import { Message } from '../../wire/message.ts'
@@ -16,6 +16,9 @@ const GIVE_UP_MS = 30_000
 const PROBE_TIMEOUT_MS = 2000
 /** How often a loop is looked for again after it was found. */
 const RECHECK_MS = 10_000
+
+/** The probe is no traffic: CoreDNS has no series for it. */
+const UNCOUNTED: UpstreamMetricsOf = () => ({ exchanged: () => undefined, healthFailed: () => undefined })
 
 export const loopPlugin: Plugin = {
   name: 'loop',
@@ -68,12 +71,12 @@ class Loop implements Stage {
     this.#process.served = true
     const place = this.#env.block.listening()[0]
     if (place === undefined) return
-    const address = place.address === '0.0.0.0' ? '127.0.0.1' : place.address === '::' ? '::1' : place.address
+    const address = place.address === '0.0.0.0' || place.address === '::' ? '127.0.0.1' : place.address
     this.#self = new Upstream({ address, port: place.port, transport: 'dns' }, {
       connections: { expireMs: GIVE_UP_MS, maxAgeMs: 0, maxQueries: 0, maxIdle: 0, sourceAddress: undefined, tls: undefined },
       health: { intervalMs: RETRY_MS, timeoutMs: PROBE_TIMEOUT_MS, maxFails: 0, recursionDesired: true, domain: '.', protocol: 'udp' },
       cookies: false,
-    }, this.#env, upstreamMetrics(this.#env.metrics, 'loop'))
+    }, this.#env, UNCOUNTED)
     void this.#probe(this.#env.clock.nowMs() + GIVE_UP_MS)
   }
 

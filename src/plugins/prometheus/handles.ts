@@ -23,8 +23,8 @@ export class Handles {
     this.#dns = dns
     this.#labels = [server, zone, view]
     this.durations = dns.durations.with(...this.#labels)
-    this.requestSizes = { udp: dns.requestSizes.with(...this.#labels, 'udp'), tcp: dns.requestSizes.with(...this.#labels, 'tcp') }
-    this.responseSizes = { udp: dns.responseSizes.with(...this.#labels, 'udp'), tcp: dns.responseSizes.with(...this.#labels, 'tcp') }
+    this.requestSizes = byProtocol((protocol) => dns.requestSizes.with(...this.#labels, protocol))
+    this.responseSizes = byProtocol((protocol) => dns.responseSizes.with(...this.#labels, protocol))
   }
 
   get doRequests(): Counter {
@@ -69,5 +69,15 @@ export class HandleTable {
     const made = new Handles(this.#dns, server, zone, this.#view)
     this.#handles.set(server, ofServer.set(zone, made))
     return made
+  }
+}
+
+/** Each taken with the first query over its protocol, as series appear with their first event. */
+function byProtocol(take: (protocol: Protocol) => Histogram): Readonly<Record<Protocol, Histogram>> {
+  let udp: Histogram | undefined
+  let tcp: Histogram | undefined
+  return {
+    get udp() { return udp ??= take('udp') },
+    get tcp() { return tcp ??= take('tcp') },
   }
 }

@@ -106,7 +106,7 @@ export class Templates implements Stage {
   }
 
   #record(q: Query, template: RecordTemplate, section: Section, match: Match): ResourceRecord | Error {
-    const labels = [q.server.label, match.zone, this.#env.block.view, match.class, match.type, section, template.text]
+    const labels = [q.server.label, match.zone, this.#env.block.view, match.class, match.type, section, labelText(template.text)]
     let text: string
     try {
       text = template.template.execute(match.data)
@@ -197,4 +197,9 @@ function dataOf(q: Query, facts: Facts): Value {
     Var: { ...facts.variables as Record<string, Value>, [ANY_KEY]: true },
     Meta: (label) => (typeof label === 'string' ? q.metadata?.get(label) ?? '' : ''),
   }
+}
+
+/** A template as Go prints it: no white space at the ends of its actions. */
+function labelText(text: string): string {
+  return text.replace(/\{\{-?\s*(.*?)\s*-?\}\}/gs, (_all, action: string) => `{{${action.replace(/\s+/g, ' ')}}}`)
 }
