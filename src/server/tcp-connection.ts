@@ -6,6 +6,7 @@ import { acceptPacket } from './accept.ts'
 import { FrameReader } from '../wire/frames.ts'
 import type { ListenerWorld, Target } from './listener.ts'
 import { peerOf } from './peer.ts'
+import { refusal, TOO_MUCH } from './refusal.ts'
 import { answerQuickly, quickReply } from './quick-path.ts'
 
 /** Queries of one connection under way at once; the rest waits in the socket (RFC 7766 6.2.1.1 asks for no more than fairness). */
@@ -114,7 +115,9 @@ export class TcpConnection {
     if (accepted.kind === 'ignore') return
     this.#count()
     if (accepted.kind === 'reject') return this.#send(accepted.reply)
-    if (!this.#world.admission.enter()) return
+    const admittance = this.#world.admission.enter(this.#client)
+    if (admittance === 'refuse') return this.#send(refusal(accepted.request, TOO_MUCH))
+    if (admittance === 'drop') return
     this.#underWay++
     const outcome = this.#target.group.answer(accepted.request, {
       client: this.#client,

@@ -6,6 +6,8 @@ import type { Listener, ListenerWorld, Target } from './listener.ts'
 
 /** Connections that one listener holds; the next one is closed at once. */
 const CONNECTION_LIMIT = 4096
+/** Of one client address: more than a node's agent opens, fewer than would keep others out. */
+const CLIENT_LIMIT = 512
 
 /** Opens a TCP listener with SO_REUSEPORT. Rejects with the system's error. */
 export async function openTcp(address: string, port: number, target: Target, world: ListenerWorld): Promise<Listener> {
@@ -29,6 +31,8 @@ class TcpListener implements Listener {
   readonly #world: ListenerWorld
   readonly #connections = new Set<TcpConnection>()
   #leaving = false
+  /** How many of them each client has. */
+  readonly #byClient = new Map<string, number>()
 
   constructor(server: Server, target: Target, world: ListenerWorld) {
     const bound = server.address() as AddressInfo
@@ -70,12 +74,23 @@ class TcpListener implements Listener {
   }
 
   #connect(socket: Socket): void {
-    if (this.#connections.size >= CONNECTION_LIMIT) {
+    const client = socket.remoteAddress ?? ''
+    const held = this.#byClient.get(client) ?? 0
+    if (this.#connections.size >= CONNECTION_LIMIT || held >= CLIENT_LIMIT) {
+      this.#world.admission.connectionRefused()
       socket.destroy()
       return
     }
-    const connection = new TcpConnection(socket, this.#target, this.#world, () => this.#connections.delete(connection))
+    const connection = new TcpConnection(socket, this.#target, this.#world, () => this.#forget(connection, client))
     this.#connections.add(connection)
     if (this.#leaving) connection.finishAfterFirst()
+    this.#byClient.set(client, held + 1)
+  }
+
+  #forget(connection: TcpConnection, client: string): void {
+    if (!this.#connections.delete(connection)) return
+    const left = this.#byClient.get(client)! - 1
+    if (left > 0) this.#byClient.set(client, left)
+    else this.#byClient.delete(client)
   }
 }

@@ -20,6 +20,7 @@ import { testServer } from '../../test/support/world.ts'
 import { Admission } from './admission.ts'
 import type { Group } from './group.ts'
 import type { Listener, Target } from './listener.ts'
+import { systemRandom } from './host.ts'
 import { SocketMark } from './socket-mark.ts'
 import { MmsgEngine } from './mmsg/mmsg-engine.ts'
 import { dgramEngine } from './udp.ts'
@@ -45,7 +46,7 @@ async function groupOf(corefile: string): Promise<Group> {
 const log = new MemoryLog()
 const metrics = new MetricsRegistry()
 const world = {
-  log, clock: systemClock, admission: new Admission(1000, metrics), socketMark: new SocketMark(),
+  log, clock: systemClock, admission: new Admission(1000, metrics, systemClock, systemRandom), socketMark: new SocketMark(),
   traffic: { countMany: () => undefined, sampled: () => undefined },
 }
 

@@ -6,6 +6,7 @@ import { acceptPacket } from './accept.ts'
 import { turnSocketAway } from './farewell.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 import { peerOf } from './peer.ts'
+import { refusal, TOO_MUCH } from './refusal.ts'
 import { answerQuickly, quickReply } from './quick-path.ts'
 import type { UdpEngine } from './udp-engine.ts'
 
@@ -102,7 +103,9 @@ class UdpListener implements Listener {
     const accepted = acceptPacket(packet)
     if (accepted.kind === 'ignore') return
     if (accepted.kind === 'reject') return this.#send(accepted.reply, remote)
-    if (!admission.enter()) return
+    const admittance = admission.enter(client)
+    if (admittance === 'refuse') return this.#send(refusal(accepted.request, TOO_MUCH), remote)
+    if (admittance === 'drop') return
     this.#underWay++
     const outcome = this.#target.group.answer(accepted.request, {
       client,

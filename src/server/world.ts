@@ -39,7 +39,7 @@ export function openSystemWorld(options: SystemOptions): SystemWorld {
   const echoed = new EchoedOptions()
   const selfProbe = new SelfProbe()
   const traffic = new Traffic(systemClock, systemRandom)
-  const admission = new Admission(UNDER_WAY_LIMIT, metrics)
+  const admission = new Admission(UNDER_WAY_LIMIT, metrics, systemClock, systemRandom)
   const socketMark = new SocketMark()
   const engine = openEngine(options.engine, { log, clock: systemClock, admission, socketMark, traffic }, metrics)
   return {

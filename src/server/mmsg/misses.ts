@@ -7,6 +7,7 @@ import type { MmsgListener } from './mmsg-listener.ts'
 import type { PacketThread } from './packet-thread.ts'
 import { PassingPeer, SocketPeer } from './peers.ts'
 import type { ReplyBatch } from './reply-batch.ts'
+import { refusal, TOO_MUCH } from '../refusal.ts'
 
 /** Misses that are dealt with before everything else of the event loop has its turn. */
 const TURN = 256
@@ -73,10 +74,16 @@ export class Misses {
     const accepted = acceptPacket(packet)
     if (accepted.kind === 'ignore') return
     if (accepted.kind === 'reject') return this.#batch.add(fd, words, envelopeAt, accepted.reply, accepted.reply.length)
-    if (!this.#world.admission.enter()) return
+    const client = new SocketPeer(bytes.subarray(name, name + 28))
+    const admittance = this.#world.admission.enter(client)
+    if (admittance === 'refuse') {
+      const refused = refusal(accepted.request, TOO_MUCH)
+      return this.#batch.add(fd, words, envelopeAt, refused, refused.length)
+    }
+    if (admittance === 'drop') return
     listener.underWay++
     const outcome = listener.target.group.answer(accepted.request, {
-      client: new SocketPeer(bytes.subarray(name, name + 28)),
+      client,
       local: listener.local,
       protocol: 'udp',
       server: listener.target.group,
