@@ -13,6 +13,9 @@ const TLS_LOOK_MS = 2000
 /** Below this a compressed body is not worth its header. */
 const GZIP_FROM_BYTES = 1024
 
+/** Says of a listen error what to do about it. */
+type Explain = (error: Error, host: string, port: number) => Error
+
 interface Shared {
   readonly server: Server
   readonly port: number
@@ -24,10 +27,12 @@ interface Shared {
 /** The process's HTTP listeners, one per address, shared by all directives and generations that name it. */
 export class HttpServers implements Http {
   readonly #log: Log
+  readonly #explain: Explain
   readonly #open = new Map<string, Promise<Shared>>()
 
-  constructor(log: Log) {
+  constructor(log: Log, explain: Explain = (error) => error) {
     this.#log = log
+    this.#explain = explain
   }
 
   async serve(address: string, path: string, handle: HttpHandler, options: ServeOptions = {}): Promise<HttpEndpoint> {
@@ -56,9 +61,10 @@ export class HttpServers implements Http {
     server.keepAliveTimeout = TIMEOUT_MS
     server.maxConnections = 256
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
+      const refuse = (error: Error) => reject(listen.kind === 'unix' ? error : this.#explain(error, listen.host, listen.port))
+      server.once('error', refuse)
       server.listen(listenOptions(listen, exclusive), () => {
-        server.off('error', reject)
+        server.off('error', refuse)
         resolve()
       })
     })

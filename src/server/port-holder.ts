@@ -1,19 +1,19 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/** A listen error that says what to do about it: who holds the port, or which privilege is missing. */
-export function portTaken(error: unknown, protocol: 'udp' | 'tcp', address: string, port: number): Error {
+/** A listen error that says what to do about it: who holds the port, or which privilege is missing. `where`: how to choose another. */
+export function portTaken(error: unknown, protocol: 'udp' | 'tcp', address: string, port: number, where: string): Error {
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const place = `${protocol} ${address.includes(':') ? `[${address}]` : address}:${port}`
-  return new Error(`cannot listen on ${place}: ${advice(code, protocol, port, error)}`, { cause: error })
+  return Object.assign(new Error(`cannot listen on ${place}: ${advice(code, protocol, port, where, error)}`, { cause: error }), { code })
 }
 
-function advice(code: string, protocol: 'udp' | 'tcp', port: number, error: unknown): string {
+function advice(code: string, protocol: 'udp' | 'tcp', port: number, where: string, error: unknown): string {
   if (code === 'EADDRINUSE') {
     const holder = findHolder(protocol, port)
-    return `the port is taken by ${holder ?? 'another process (run as root to see which)'}; stop it, or choose another port with -dns.port`
+    return `the port is taken by ${holder ?? 'another process (run as root to see which)'}; stop it, or choose another port ${where}`
   }
   if (code === 'EACCES') return 'permission denied; ports below 1024 need CAP_NET_BIND_SERVICE, or the sysctl net.ipv4.ip_unprivileged_port_start=0'
-  if (code === 'EADDRNOTAVAIL') return 'no interface has this address; add it, or correct the bind directive'
+  if (code === 'EADDRNOTAVAIL') return 'no interface has this address; add it, or correct the Corefile'
   return error instanceof Error ? error.message : String(error)
 }
 

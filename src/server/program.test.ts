@@ -90,6 +90,22 @@ describe('a program from start to signal', () => {
     ]) assert.match(text, new RegExp(`^coredns_${name} 0$`, 'm'))
   })
 
+  test('a taken port of prometheus or ready is named and waited for while queries are answered; one of health ends the start', async () => {
+    const holder = createServer((_request, response) => response.end('mine')).listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as AddressInfo
+    const body = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text()
+    const program = await start('metrics-port', `.:PORT {\n bind 127.0.0.1\n prometheus 127.0.0.1:${port}\n ready 127.0.0.1:${port}\n whoami\n}\n`)
+    await prints(program, / ready /)
+    assert.match(program.output, new RegExp(`\\[ERROR\\] plugin/prometheus: /metrics is not served: cannot listen on tcp 127\\.0\\.0\\.1:${port}: the port is taken by pid ${process.pid} .*; trying again every 5 s`))
+    const health = await start('health-port', `.:PORT {\n bind 127.0.0.1\n health 127.0.0.1:${port}\n whoami\n}\n`)
+    assert.equal(await health.exit(10_000), 1)
+    assert.match(health.output, new RegExp(`cannot listen on tcp 127\\.0\\.0\\.1:${port}: the port is taken by pid ${process.pid} .*choose another port in the Corefile`))
+    holder.closeAllConnections()
+    holder.close()
+    await until(async () => (await body('/metrics').catch(() => '')).includes('coredns_') && await body('/ready').catch(() => '') === 'OK', 20_000)
+  })
+
   test('the pid file exists while it serves, and its time is renewed', async () => {
     const pidfile = join(folder, 'pid')
     writeFileSync(pidfile, '1\n')

@@ -131,7 +131,7 @@ export class Sockets {
         this.#world.log.debug(`no socket of its own for ${spec.address}: ${String(error)}`)
         return undefined
       }
-      throw portTaken(error, spec.protocol, spec.address, want.port)
+      throw portTaken(error, spec.protocol, spec.address, want.port, 'with -dns.port')
     }
   }
 }

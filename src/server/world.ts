@@ -8,6 +8,7 @@ import { openEngine, type EngineOptions } from './engines.ts'
 import { EchoedOptions } from './finish.ts'
 import { hostSearchPath, systemFiles, systemHost, systemRandom } from './host.ts'
 import { KeepsakeStore } from './keepsakes.ts'
+import { portTaken } from './port-holder.ts'
 import { SelfProbe } from './self-probe.ts'
 import { NO_PACKET_CACHE } from '../core/quick.ts'
 import type { ServerWorld } from './server.ts'
@@ -48,7 +49,7 @@ export function openSystemWorld(options: SystemOptions): SystemWorld {
     random: systemRandom,
     metrics,
     files: systemFiles,
-    http: new HttpServers(log),
+    http: new HttpServers(log, (error, host, port) => portTaken(error, 'tcp', host, port, 'in the Corefile')),
     host: systemHost,
     shared: new Map(),
     exposeMetrics: (format) => metrics.expose(format),

@@ -9,6 +9,7 @@ import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { QuickReply } from '../../core/quick-reply.ts'
 import type { QuickStage, Tally } from '../../core/quick.ts'
 import { QuickZones } from '../../core/quick-zones.ts'
+import { serveWhenFree } from '../../core/serve-when-free.ts'
 import { matchZone } from '../../core/zones.ts'
 import { rcodeName, TYPE } from '../../wire/codes.ts'
 import { messageLength } from '../../wire/encode.ts'
@@ -68,7 +69,7 @@ class Prometheus implements Stage {
   async start(): Promise<void> {
     const { tls, bearer, openmetrics } = this.#options
     const exposition = new Exposition(this.#env, openmetrics, bearer)
-    this.#endpoint = await this.#env.http.serve(this.#address, '/metrics', (request) => exposition.answer(request), tls === undefined ? {} : { tls: readWebConfig(tls, this.#env.files) })
+    this.#endpoint = await serveWhenFree(this.#env, this.#address, '/metrics', (request) => exposition.answer(request), tls === undefined ? {} : { tls: readWebConfig(tls, this.#env.files) })
     this.#enabled().forEach(([labels]) => this.#pluginEnabled().with(...labels).set(1))
   }
 

@@ -2,6 +2,7 @@ import { checkCount, oneOf, onlyLine, placeOf, readOptions } from '../../corefil
 import { requireHostPort } from '../../corefile/host-port.ts'
 import type { Env, HttpEndpoint, HttpReply } from '../../core/env.ts'
 import type { Plugin, Stage } from '../../core/plugin.ts'
+import { serveWhenFree } from '../../core/serve-when-free.ts'
 
 const DEFAULT_ADDRESS = ':8181'
 
@@ -50,7 +51,7 @@ class Ready implements Stage {
   }
 
   async start(): Promise<void> {
-    this.#endpoint = await this.#env.http.serve(this.#address, '/ready', () => this.#answer())
+    this.#endpoint = await serveWhenFree(this.#env, this.#address, '/ready', () => this.#answer())
     for (const stage of this.#env.siblings()) if (stage.ready !== undefined) this.#board.stages.add(stage)
   }
 
