@@ -52,6 +52,7 @@ interface Options {
   readonly proxyMode: ProxyModeOption
   readonly acceptRules: AcceptRules
   readonly fallbackEndpoints: readonly string[]
+  readonly probeFiles?: string
 }
 
 const tool: Tool = { name: 'hearth-node', version: VERSION, plugins: PLUGINS, adminAddress: DEFAULT_ADMIN_ADDRESS, expandTemplate: expandSample }
@@ -75,6 +76,7 @@ const command = new Command('hearth-node')
   .addOption(new Option('--proxy-mode <mode>', 'who translates Services on this node; none: no rules').choices(PROXY_MODES).default('auto'))
   .addOption(new Option('--accept-rules <when>', 'accept DNS in the chains INPUT and OUTPUT of the filter table; auto: where they do not').choices(ACCEPT_RULES).default('auto'))
   .option('--fallback-endpoints <list>', 'who answers the addresses when no agent does: addresses of the cluster\'s resolvers, or names of headless Services, separated by commas (default: the Service beside --upstreamsvc whose name ends in -endpoints)', endpoints, [])
+  .option('--probe-files <folder>', 'keep the files alive and ready there, for exec probes that ask this very instance')
   .option('--conf <file>', 'the Corefile')
   .option('-p, --dns.port <port>', 'default port of server blocks, and the port of the rules', portNumber, 53)
   .option('--pidfile <file>', 'write the process id here once queries are answered')
@@ -114,6 +116,7 @@ async function run(given: Options): Promise<void> {
     proxyMode: given.proxyMode,
     acceptRules: given.acceptRules,
     fallbackEndpoints: given.fallbackEndpoints,
+    probeFolder: given.probeFiles,
   }
   let agent: NodeAgent | undefined
   await runProgram({

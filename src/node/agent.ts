@@ -6,24 +6,24 @@ import type { Server } from '../server/server.ts'
 import type { SystemWorld } from '../server/world.ts'
 import type { AcceptRules } from './accept-rules.ts'
 import { Configuration } from './configuration.ts'
-import { findTargets } from './fallback-targets.ts'
+import { FallbackFinder } from './fallback-finder.ts'
 import { AgentGauges } from './gauges.ts'
 import { isServer } from './kube-dns-config.ts'
 import { NodeNetwork, type SetupError } from './network.ts'
 import { Presence } from './presence.ts'
-import { Prober, type Verdict } from './prober.ts'
+import { ProbeFiles } from './probe-files.ts'
 import type { ProxyModeOption } from './proxy-mode.ts'
 import { problemsOf, type Report } from './report.ts'
+import { SelfWatch } from './self-watch.ts'
 
 const ERROR_TYPES: readonly SetupError[] = ['iptables', 'iptables_lock', 'interface_add', 'interface_check', 'configmap']
 /** How often we try again to get the metrics port, which an older agent may still hold. */
 const METRICS_RETRY_MS = 5000
-/** How often the cluster's DNS is asked who could answer for us. */
-const TARGETS_MS = 30_000
-/** Until the first answer. */
-const TARGETS_RETRY_MS = 2000
-/** Rounds of answered probes before queries are taken again. */
-const ROUNDS_TO_RETURN = 2
+const DNS_PORT = 53
+/** How often probe files are written. */
+const SIGNS_MS = 1000
+/** A process that has not answered itself for so long is not alive. */
+const ALIVE_MS = 10_000
 
 export interface AgentOptions {
   readonly version: string
@@ -47,6 +47,8 @@ export interface AgentOptions {
   readonly acceptRules: AcceptRules
   /** Who answers the link-local address when no agent does: literal endpoints or names; empty to find out. */
   readonly fallbackEndpoints: readonly string[]
+  /** Where files for the kubelet's exec probes are kept; undefined for none. */
+  readonly probeFolder: string | undefined
 }
 
 /** What belongs to a node around the DNS server: configuration, addresses, rules, and taking them back in order. */
@@ -57,18 +59,17 @@ export class NodeAgent {
   readonly #errors: Family<Counter>
   readonly #gauges: AgentGauges
   readonly #network: NodeNetwork | undefined
-  readonly #prober: Prober
-  readonly #timers: Timer[] = []
+  readonly #finder: FallbackFinder
+  readonly #signs: ProbeFiles | undefined
+  #watch: SelfWatch | undefined
+  #checkTimer: Timer | undefined
+  #signsTimer: Timer | undefined
+  #metricsTimer: Timer | undefined
   #configuration: Configuration | undefined
   #metrics: HttpEndpoint | undefined
   #server: Server | undefined
   #marked = false
-  #probing = false
   #serving = false
-  #goodRounds = 0
-  #twins = 0
-  #upstreamAnswers: boolean | undefined
-  #upstreamHasAnswered = false
 
   /** Throws the system's error where there is no netlink. */
   constructor(options: AgentOptions, world: SystemWorld) {
@@ -85,7 +86,13 @@ export class NodeAgent {
         { log: world.log, clock: world.clock, failed: (kind) => this.#failed(kind) },
       )
     }
-    this.#prober = new Prober({ addresses: localIps, port }, world)
+    this.#signs = options.probeFolder === undefined ? undefined : new ProbeFiles(options.probeFolder)
+    this.#finder = new FallbackFinder({ upstream: this.#upstream, given: options.fallbackEndpoints, upstreamService: options.upstreamService }, {
+      log: world.log,
+      clock: world.clock,
+      mode: () => this.#network?.mode.mode ?? 'none',
+      found: ({ targets, from }) => { if (this.#network?.rulesWanted === true) void this.#network.setTargets(targets, from) },
+    })
   }
 
   /** Writes the Corefile and adds the addresses: all that must be there before sockets can be opened. */
@@ -106,15 +113,18 @@ export class NodeAgent {
     if (this.#network !== undefined) await this.#takeOver(this.#network)
     if (!this.#serving) return
     this.#configuration?.watch()
-    this.#timers.push(clock.every(this.#options.syncIntervalMs, () => void this.#network?.check()))
-    this.#findTargets()
+    this.#checkTimer = clock.every(this.#options.syncIntervalMs, () => void this.#network?.check())
+    this.#finder.start()
+    if (this.#signs !== undefined) this.#signsTimer = clock.every(SIGNS_MS, () => void this.#showSigns(this.#signs!))
   }
 
   async leaving(): Promise<void> {
     this.#serving = false
-    for (const timer of this.#timers) timer.cancel()
+    for (const timer of [this.#checkTimer, this.#signsTimer, this.#metricsTimer]) timer?.cancel()
+    this.#signs?.remove()
     this.#configuration?.stop()
-    this.#prober.close()
+    this.#finder.close()
+    this.#watch?.close()
     if (!this.#options.skipTeardown) await this.#network?.leaving()
   }
 
@@ -126,46 +136,47 @@ export class NodeAgent {
   }
 
   async report(): Promise<Report> {
-    const verdict = this.#probing ? this.#prober.verdict() : undefined
-    const network = await this.#network?.state()
+    const verdict = this.#watch?.verdict
+    const state = await this.#network?.state().catch((error: unknown) => error as Error)
+    const network = state instanceof Error ? undefined : state
     const known = {
       id: this.#presence.instance.id,
       pid: this.#presence.instance.pid,
       version: this.#options.version,
       upSeconds: Math.round(process.uptime()),
       network,
-      probes: verdict === undefined ? undefined : { answered: verdict.answered, silent: verdict.silent, lastAgeMs: verdict.lastOursMs === undefined ? undefined : this.#world.clock.nowMs() - verdict.lastOursMs },
-      upstreamAnswers: this.#upstreamAnswers,
+      unreadable: state instanceof Error ? state.message : '',
+      probes: verdict === undefined ? undefined : { answered: verdict.answered, silent: verdict.silent, lastAgeMs: this.#sinceMs(verdict.lastOursMs) },
+      upstreamAnswers: this.#finder.upstreamAnswers,
       configuration: { corefile: this.#options.corefile, rejected: this.#configuration?.rejected ?? '' },
       twins: this.#presence.peers().map((peer) => peer.id),
     }
-    const problems = problemsOf(known, { addresses: this.#options.setupInterface, rules: this.#network?.rulesWanted === true, serving: this.#serving })
-    const rulesGood = this.#network?.rulesWanted !== true || (network?.rulesPresent === true && network.taking)
-    return { ...known, problems, ready: this.#serving && rulesGood && (this.#upstreamAnswers === undefined || this.#upstreamHasAnswered) }
+    const rules = this.#network?.rulesWanted === true
+    const problems = problemsOf(known, { addresses: this.#options.setupInterface, rules, serving: this.#serving })
+    return { ...known, problems, ready: this.#serving && this.#finder.upstreamIsGood && (!rules || (network?.rulesPresent === true && network.taking)) }
   }
 
   async #takeOver(network: NodeNetwork): Promise<void> {
-    const probePorts = network.rulesWanted ? await this.#prober.open() : []
-    await network.ready({ mark: this.#marked ? this.#presence.instance.mark : undefined, probePorts })
-    if (!network.rulesWanted || !this.#serving) return
-    this.#probing = true
-    this.#prober.start((verdict) => this.#judge(network, verdict))
+    const mark = this.#marked ? this.#presence.instance.mark : undefined
+    if (!network.rulesWanted) return network.ready({ mark, probePorts: [] })
+    const { clock, selfProbe } = this.#world
+    this.#watch = new SelfWatch(network, this.#options.port, this.#marked, { clock, selfProbe, twins: () => this.#presence.peers().map((peer) => peer.id), alone: () => this.#server?.alone() })
+    await network.ready({ mark, probePorts: await this.#watch.open() })
+    this.#watch.start()
   }
 
-  /** Who is not answered must not take queries; who shares the port with one that hangs gets only a part of the answers. */
-  #judge(network: NodeNetwork, verdict: Verdict): void {
-    this.#goodRounds = verdict.answered ? this.#goodRounds + 1 : 0
-    this.#noticeEndOfTwin()
-    if (!verdict.answered) void network.withdraw(true, `no answer to probes: ${verdict.silent.join('; ')}`)
-    else if (this.#goodRounds >= ROUNDS_TO_RETURN) void network.withdraw(false, 'probes are answered')
-    if (!this.#marked && verdict.answered && verdict.ours) void network.renewLeases()
+  async #showSigns(signs: ProbeFiles): Promise<void> {
+    const { ready, probes } = await this.report()
+    if (!this.#serving) return
+    try {
+      signs.show({ ready, alive: probes === undefined || (probes.lastAgeMs ?? Number.POSITIVE_INFINITY) < ALIVE_MS })
+    } catch (error) {
+      this.#world.log.error(`writing files for probes: ${String(error)}`)
+    }
   }
 
-  /** What a twin that left has said to the kernel about the shared port is over with it. */
-  #noticeEndOfTwin(): void {
-    const twins = this.#presence.peers().length
-    if (twins === 0 && this.#twins > 0) this.#server?.alone()
-    this.#twins = twins
+  #sinceMs(at: number | undefined): number | undefined {
+    return at === undefined ? undefined : this.#world.clock.nowMs() - at
   }
 
   /** Answers carry a mark that the rules know them by. Without it the lease is renewed when probes are answered. */
@@ -176,32 +187,18 @@ export class NodeAgent {
     if (why !== undefined) this.#world.log.warning(`sockets cannot be marked (${why}): the lease of the rules is renewed by probes alone`)
   }
 
-  #findTargets(): void {
-    const { fallbackEndpoints, upstreamService } = this.#options
-    const address = this.#upstreamAddress
-    const upstream = address === undefined ? undefined : { address, port: 53 }
-    findTargets({ upstream, given: fallbackEndpoints, upstreamService }, this.#network?.mode.mode ?? 'none').then((found) => {
-      if (found.upstreamAnswers === false && this.#upstreamAnswers !== false) this.#world.log.warning(`the cluster's DNS at ${address} does not answer`)
-      this.#upstreamAnswers = found.upstreamAnswers
-      this.#upstreamHasAnswered ||= found.upstreamAnswers === true
-      if (this.#network?.rulesWanted === true) void this.#network.setTargets(found.targets, found.from)
-      this.#again(found.targets.length > 0 ? TARGETS_MS : TARGETS_RETRY_MS)
-    }, (error: unknown) => {
-      this.#world.log.error(`looking for fallback endpoints: ${String(error)}`)
-      this.#again(TARGETS_MS)
-    })
-  }
-
-  #again(ms: number): void {
-    if (this.#serving) this.#timers[1] = this.#world.clock.after(ms, () => this.#findTargets())
-  }
-
   get #upstreamVariable(): string {
     return `${this.#options.upstreamService.replaceAll('-', '_').toUpperCase()}_SERVICE_HOST`
   }
 
   get #upstreamAddress(): string | undefined {
     return this.#world.host.environment(this.#upstreamVariable)
+  }
+
+  /** Where the cluster's DNS can be asked by us; undefined when it has no literal address. */
+  get #upstream(): { readonly address: string; readonly port: number } | undefined {
+    const ip = parseIp(this.#upstreamAddress ?? '')
+    return ip === undefined ? undefined : { address: formatIp(ip), port: DNS_PORT }
   }
 
   #expandCorefile(): void {
@@ -238,7 +235,7 @@ export class NodeAgent {
     if (metricsAddress === '') return
     http.serve(metricsAddress, '/metrics', () => this.#expose()).then((endpoint) => { this.#metrics = endpoint }, (error: unknown) => {
       log.warning(`metrics at ${metricsAddress}: ${String(error)}; trying again in ${METRICS_RETRY_MS / 1000} s`)
-      this.#timers[0] = clock.after(METRICS_RETRY_MS, () => this.#serveMetrics())
+      this.#metricsTimer = clock.after(METRICS_RETRY_MS, () => this.#serveMetrics())
     })
   }
 

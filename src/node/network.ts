@@ -22,6 +22,8 @@ const SETTLE_MS = 100
 /** How often the number is compared that every change of nftables increases. */
 const GENERATION_MS = 1000
 
+const LOOK = 'looking who translates Services'
+
 /** The kinds of errors that node-cache counts. */
 export type SetupError = 'iptables' | 'iptables_lock' | 'interface_add' | 'interface_check' | 'configmap'
 
@@ -121,7 +123,7 @@ export class NodeNetwork {
 
   /** Finds out who translates Services here, and so which addresses are ours. */
   async detect(): Promise<void> {
-    await this.#detectMode()
+    await this.#attempt('iptables', LOOK, () => this.#detectMode())
     if (this.#mode.mode !== 'ipvs') return
     const link = await this.#routes.link(IPVS_LINK)
     const theirs = (await this.#routes.addresses()).filter((address) => address.link === link?.index)
@@ -162,7 +164,7 @@ export class NodeNetwork {
   check(): Promise<void> {
     this.#turn = this.#turn.then(async () => {
       if (this.#closed) return
-      await this.#attempt('iptables', 'looking who translates Services', () => this.#detectMode())
+      await this.#attempt('iptables', LOOK, () => this.#detectMode())
       await this.#makeAll('repaired')
       if (this.#stage === 'ready') await this.#migrate()
     })

@@ -10,6 +10,8 @@ export interface Report {
   /** What is wrong, in sentences; empty when all is well. */
   readonly problems: readonly string[]
   readonly network: NetworkState | undefined
+  /** Why the kernel's state cannot be read; empty when it can. */
+  readonly unreadable: string
   /** Undefined while nothing is probed. */
   readonly probes: ProbeReport | undefined
   /** The upstream answered when last asked; undefined when there is none to ask. */
@@ -35,6 +37,7 @@ export interface ConfigurationReport {
 export function problemsOf(report: Omit<Report, 'problems' | 'ready'>, wanted: { readonly addresses: boolean; readonly rules: boolean; readonly serving: boolean }): string[] {
   const { network, probes, configuration } = report
   const problems: string[] = []
+  if (report.unreadable !== '') problems.push(`the kernel's state cannot be read: ${report.unreadable}`)
   if (!wanted.serving) problems.push('not serving yet')
   if (network !== undefined && wanted.addresses) {
     const missing = network.addresses.filter((address) => !network.addressesPresent.includes(address))

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir, uptime } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse, parseAllDocuments } from 'yaml'
 import { parseCorefile } from '../../src/corefile/parser.ts'
+import { ProbeFiles } from '../../src/node/probe-files.ts'
 import { PLUGINS } from '../../src/plugins/index.ts'
 import { lacks } from '../support/needs.ts'
 
@@ -15,17 +16,22 @@ interface Manifest {
   readonly metadata: { readonly name: string; readonly namespace?: string }
   readonly data?: Readonly<Record<string, string>>
   readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[]
-  readonly spec?: { readonly replicas?: number; readonly selector: Selector; readonly template: { readonly metadata: { readonly labels: Readonly<Record<string, string>> }; readonly spec: PodSpec } }
+  readonly spec?: { readonly replicas?: number; readonly updateStrategy?: unknown; readonly selector: Selector; readonly template: { readonly metadata: { readonly labels: Readonly<Record<string, string>> }; readonly spec: PodSpec } }
 }
 
 interface Selector {
   readonly matchLabels: Readonly<Record<string, string>>
 }
 
+interface Probe {
+  readonly exec?: { readonly command: readonly string[] }
+}
+
 interface PodSpec {
+  readonly initContainers?: readonly { readonly args: readonly string[] }[]
   readonly hostNetwork?: boolean
   readonly securityContext?: { readonly runAsNonRoot?: boolean; readonly runAsUser?: number; readonly sysctls?: readonly { readonly name: string; readonly value: string }[] }
-  readonly containers: readonly { readonly args: readonly string[]; readonly ports?: unknown; readonly livenessProbe: { readonly exec?: { readonly command: readonly string[] } }; readonly resources: { readonly requests: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> }; readonly securityContext: { readonly readOnlyRootFilesystem: boolean; readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] } } }[]
+  readonly containers: readonly { readonly args: readonly string[]; readonly ports?: unknown; readonly startupProbe?: Probe; readonly readinessProbe?: Probe; readonly livenessProbe?: Probe; readonly resources: { readonly requests: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> }; readonly securityContext: { readonly readOnlyRootFilesystem: boolean; readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] } } }[]
 }
 
 const skip = lacks({ commands: ['kubectl'] })
@@ -41,7 +47,7 @@ function only(manifests: readonly Manifest[], kind: string, name: string): Manif
   return found[0]!
 }
 
-for (const folder of ['node/overlays/iptables', 'node/overlays/ipvs', 'cluster/base', 'cluster/autoscaler']) {
+for (const folder of ['node/overlays/iptables', 'node/overlays/ipvs', 'node/overlays/cilium', 'cluster/base', 'cluster/autoscaler']) {
   test(`manifests/${folder} builds, and its Corefiles parse`, { skip }, () => {
     const manifests = build(folder)
     for (const manifest of manifests.filter((each) => each.kind === 'ConfigMap')) {
@@ -62,19 +68,42 @@ test('the DaemonSet keeps the capabilities it needs and declares no ports', { sk
   assert.equal(pod.containers[0]!.securityContext.readOnlyRootFilesystem, true)
 })
 
-test('the agent is alive while its pidfile is renewed, and not when it hangs or is gone', { skip }, () => {
-  const pod = only(build('node/overlays/iptables'), 'DaemonSet', 'node-local-dns').spec!.template.spec
-  const folder = mkdtempSync(join(tmpdir(), 'hearth-manifests-'))
-  const pidfile = join(folder, 'hearth-node.pid')
-  const [command, ...args] = pod.containers[0]!.livenessProbe.exec!.command.map((word) => word.replaceAll('/run/hearth', folder))
-  const alive = () => spawnSync(command!, args).status === 0
-  assert.equal(alive(), false)
-  writeFileSync(pidfile, '1\n')
-  assert.equal(alive(), true)
-  const minuteAgo = new Date(Date.now() - 60_000)
-  utimesSync(pidfile, minuteAgo, minuteAgo)
-  assert.equal(alive(), false)
+test('an upgrade starts the new agent beside the old one', { skip }, () => {
+  assert.deepEqual(only(build('node/overlays/iptables'), 'DaemonSet', 'node-local-dns').spec!.updateStrategy, { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } })
+})
+
+test('probes of the agent fail for what is missing or old, and hold for what is new', { skip }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-probes-'))
+  const files = new ProbeFiles(folder)
+  const [container] = only(build('node/overlays/iptables'), 'DaemonSet', 'node-local-dns').spec!.template.spec.containers
+  const holds = (name: 'startupProbe' | 'readinessProbe' | 'livenessProbe') => {
+    const [command, ...args] = container![name]!.exec!.command.map((word) => word.replaceAll('/run/hearth/probes', folder))
+    return spawnSync(command!, args).status === 0
+  }
+  const all = () => [holds('startupProbe'), holds('readinessProbe'), holds('livenessProbe')]
+  assert.ok(container!.args.join(' ').endsWith('-probe-files /run/hearth/probes'))
+  assert.deepEqual(all(), [false, false, false])
+  files.show({ alive: true, ready: true })
+  assert.deepEqual(all(), [true, true, true])
+  files.show({ alive: false, ready: false })
+  assert.deepEqual(all(), [false, false, true], 'a moment without an answer is forgiven')
+  writeFileSync(join(folder, 'alive'), `${Math.floor(uptime()) - 31}\n`)
+  assert.equal(holds('livenessProbe'), false)
   rmSync(folder, { recursive: true })
+})
+
+test('with Cilium the agent is an ordinary pod without rights, and Cilium redirects to it', { skip }, () => {
+  const manifests = build('node/overlays/cilium')
+  const pod = only(manifests, 'DaemonSet', 'node-local-dns').spec!.template.spec
+  assert.equal(pod.hostNetwork, undefined)
+  assert.deepEqual(pod.containers[0]!.securityContext.capabilities, { drop: ['ALL'], add: ['NET_BIND_SERVICE'] })
+  only(manifests, 'CiliumLocalRedirectPolicy', 'node-local-dns')
+})
+
+test('the cleanup runs on every node', { skip }, () => {
+  const pod = only(build('node/cleanup'), 'DaemonSet', 'node-local-dns-cleanup').spec!.template.spec
+  assert.equal(pod.hostNetwork, true)
+  assert.deepEqual(pod.initContainers![0]!.args, ['cleanup', '--node-cache'])
 })
 
 test('the image of the resolver compiles as the user that it runs as', { skip }, () => {
