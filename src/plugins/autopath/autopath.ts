@@ -3,6 +3,7 @@ import type { Answer, Env } from '../../core/env.ts'
 import type { Counter } from '../../core/metrics.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
+import { IN_FULL, type QuickStage } from '../../core/quick.ts'
 import { PerServer } from '../../core/server-info.ts'
 import { matchZone } from '../../core/zones.ts'
 import { parseResolvConf } from '../../upstream/resolv-conf.ts'
@@ -11,13 +12,16 @@ import type { Message } from '../../wire/message.ts'
 import { countLabels, equalNames, isSubdomain, lowerName, parseName, type Name } from '../../wire/name.ts'
 import { nameRdata } from '../../wire/rdata.ts'
 import type { AutopathOptions } from './options.ts'
+import { searchOfName, SearchNames } from './search-of-name.ts'
 
 /** Walks a client's search list on the server, so that a name found late costs one round trip (specification 3.8). */
 export class Autopath implements Stage {
   readonly name = 'autopath'
+  readonly quick?: QuickStage
   readonly #env: Env
   readonly #options: AutopathOptions
   readonly #successes: PerServer<Counter>
+  readonly #saved: PerServer<Counter>
   #search: (q: Query) => readonly Name[] | undefined = () => undefined
 
   constructor(env: Env, options: AutopathOptions) {
@@ -25,6 +29,9 @@ export class Autopath implements Stage {
     this.#options = options
     const family = env.metrics.counter('coredns_autopath_success_total', 'Counter of requests that did autopath.', ['server'])
     this.#successes = new PerServer((server) => family.with(server.label))
+    const saved = env.metrics.counter('hearth_autopath_saved_queries_total', 'Counter of queries that clients need not ask, because their search list was walked here.', ['server'])
+    this.#saved = new PerServer((server) => saved.with(server.label))
+    if (options.from.kind === 'search') this.quick = quickly(new SearchNames(options.zones))
   }
 
   async start(): Promise<void> {
@@ -32,6 +39,9 @@ export class Autopath implements Stage {
     if (from.kind === 'file') {
       const search = this.#readSearch(from.path)
       this.#search = () => search
+    } else if (from.kind === 'search') {
+      const beyond = this.#env.hostSearchPath()
+      this.#search = (q) => searchOfName(q.question.name, this.#options.zones, beyond)
     } else {
       const stage = this.#env.siblings().find((other) => other.name === from.name)
       if (stage !== undefined && stage.searchPath === undefined) throw new ConfigError(token, 'autopath', `${from.name} does not implement the AutoPather interface: it knows no search list`)
@@ -56,9 +66,9 @@ export class Autopath implements Stage {
     const original = q.question
     const base = original.name.slice(0, original.name.length - search[0]!.length)
     let first: Answer | undefined
-    for (const suffix of search) {
+    for (const [i, suffix] of search.entries()) {
       const name = suffix === '' || suffix === '.' ? base : `${base}${suffix}`
-      const answer = await this.#env.ask(q, { scope: 'below', question: { ...original, name: name === '' ? '.' : name } })
+      const answer = await this.#env.ask(q, { scope: this.#scopeOf(name), question: { ...original, name: name === '' ? '.' : name } })
       if (answer.error !== undefined) {
         q.fail(answer.message.rcode, answer.error)
         return DONE
@@ -69,11 +79,17 @@ export class Autopath implements Stage {
       answer.message.questions = [original]
       q.adopt(answer.message)
       this.#successes.of(q.server).add()
+      this.#saved.of(q.server).add(i)
       return DONE
     }
     if (first?.written === true) q.adopt(first.message)
     else q.fail(first?.message.rcode ?? RCODE.SERVFAIL)
     return DONE
+  }
+
+  /** The list may lead out of the block's zones: then another block answers. Other lists are walked within the block, as CoreDNS has it. */
+  #scopeOf(name: Name): 'below' | 'server' {
+    return this.#options.from.kind !== 'search' || matchZone(this.#env.block.zones, name) !== undefined ? 'below' : 'server'
   }
 
   #readSearch(path: string): readonly Name[] {
@@ -84,6 +100,11 @@ export class Autopath implements Stage {
       throw new ConfigError(this.#options.token, 'autopath', `failed to parse "${path}": ${error instanceof Error ? error.message : String(error)}`)
     }
   }
+}
+
+/** What a name of its own tells is told without the client: names without a search list pass, and the packet cache never learns of the others. */
+function quickly(names: SearchNames): QuickStage {
+  return { query: (question) => (names.has(question) ? IN_FULL : NEXT), byWorkers: {} }
 }
 
 /** The first record with another owner gets a CNAME before it, from the name that was asked, with its TTL. */
