@@ -37,12 +37,26 @@ const untyped = dnsPacket as unknown as Untyped
 /** Type, class, TTL and length of a record, between its owner and its data. */
 const RECORD_HEADER_BYTES = 10
 
-/** Throws Error for octets that are no DNS message. */
+/** Octets that are no DNS message. */
+export class ReplyError extends Error {
+  override readonly name = 'ReplyError'
+}
+
+/** Throws ReplyError. */
 export function decodeReply(packet: Uint8Array): DecodedReply {
   const bytes = Buffer.from(packet)
-  const { id, questions, answers, authorities, additionals } = dnsPacket.decode(bytes) as unknown as DecodedReply
+  const { id, questions, answers, authorities, additionals } = decode(bytes)
   // dns-packet's own flags are without QR and rcode.
   return { id, flags: bytes.readUInt16BE(2), questions, answers, authorities, additionals }
+}
+
+/** dns-packet throws whatever reading beyond the end throws. */
+function decode(bytes: Buffer): DecodedReply {
+  try {
+    return dnsPacket.decode(bytes) as unknown as DecodedReply
+  } catch (error) {
+    throw new ReplyError(`the reply is no DNS message: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
 }
 
 /** Octets of a record's data, uncompressed. */

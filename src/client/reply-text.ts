@@ -95,9 +95,13 @@ function recordText(record: DecodedRecord): string {
   return `${absolute(record.name)}\t${record.ttl ?? 0}\t${shownClass(record.class)}\t${shownType(record.type)}\t${dataText(record)}`
 }
 
-/** In master-file format; the octets where dns-packet cannot put them together again (RFC 3597 5). */
+/** In master-file format. A server may send data that is none of its type: then why stands in its place. */
 function dataText(record: DecodedRecord): string {
-  return formatRdata(typeNumber(record.type), rdataOf(record))
+  try {
+    return formatRdata(typeNumber(record.type), rdataOf(record))
+  } catch (error) {
+    return `; malformed data: ${error instanceof Error ? error.message : String(error)}`
+  }
 }
 
 function absolute(name: string): string {

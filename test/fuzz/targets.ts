@@ -3,6 +3,11 @@
  * mutations of the seeds, and without bound by hack/fuzz.sh.
  */
 import assert from 'node:assert/strict'
+import { readConfigMaps } from '../../src/check/config-map.ts'
+import { decodeReply, ReplyError } from '../../src/client/packet.ts'
+import { formatJson, formatReply, formatShort } from '../../src/client/reply-text.ts'
+import { readWebConfig } from '../../src/plugins/prometheus/web-config.ts'
+import { findings } from '../support/check.ts'
 import { assemble } from '../../src/cluster/source/assemble.ts'
 import { parseManifests } from '../../src/cluster/source/manifest-file.ts'
 import { decodeObject, ObjectError } from '../../src/cluster/decode.ts'
@@ -163,6 +168,34 @@ export const TARGETS: readonly Target[] = [
       parsePrefix(text(bytes))
       const ms = parseDuration(text(bytes))
       assert.ok(ms === undefined || Number.isFinite(ms))
+    },
+  },
+  {
+    name: 'a reply to query', seeds: packets(),
+    run(bytes) {
+      const reply = attempt(() => decodeReply(bytes), ReplyError)
+      if (reply === undefined) return
+      const received = { reply, server: '127.0.0.1:53', transport: 'udp', tookMs: 1, sizeBytes: bytes.length } as const
+      for (const format of [formatReply, formatShort]) assert.equal(typeof format(received), 'string')
+      JSON.parse(formatJson(received))
+    },
+  },
+  {
+    name: 'check of a ConfigMap',
+    seeds: ['apiVersion: v1\nkind: ConfigMap\ndata:\n  Corefile: |\n    .:53 {\n        cache x y\n        forward . 127.0.0.1\n    }\n  more: "errors"\n', 'kind: List\nitems:\n- kind: ConfigMap\n  data: { a.server: "a. {\\n bind eth9\\n}" }\n'],
+    run(bytes) {
+      const { sources, errors } = readConfigMaps('cm.yaml', text(bytes))
+      for (const finding of [...errors, ...sources.flatMap((source) => findings(source))]) {
+        assert.ok(finding.line >= 1 && finding.column >= 1 && finding.message !== '' && finding.remedy !== '', JSON.stringify(finding))
+      }
+    },
+  },
+  {
+    name: 'web configuration of metrics',
+    seeds: ['tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_ca_file: ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n'],
+    run(bytes) {
+      const token = { text: '/web.yaml', file: 'Corefile', line: 1, column: 1, breaks: 0 }
+      attempt(() => readWebConfig(token, { resolve: (path) => path, read: () => bytes, stat: () => undefined }), ConfigError)
     },
   },
 ]
