@@ -14,7 +14,7 @@ import { answers, cacheable, cacheType } from './answering.ts'
 import { Entry, withTtl } from './entry.ts'
 import { Forgetting } from './forgetting.ts'
 import { refreshSeconds } from './octets.ts'
-import { cachedAnswers } from './contents.ts'
+import { cachedAnswers, usesOf } from './contents.ts'
 import { cacheMetrics, type CacheMetrics } from './metrics.ts'
 import type { CacheOptions } from './options.ts'
 import { QuickCache } from './quick-cache.ts'
@@ -118,7 +118,7 @@ export class Cache implements Stage {
 
   findCached(text: string, limit: number): readonly CachedAnswer[] {
     const nowMs = this.#env.clock.nowMs()
-    return [...cachedAnswers(this.#stores.success, 'success', text, limit, nowMs), ...cachedAnswers(this.#stores.denial, 'denial', text, limit, nowMs)].slice(0, limit)
+    return [...cachedAnswers(this.#stores.success, 'success', text, limit, nowMs, this.#env.packets), ...cachedAnswers(this.#stores.denial, 'denial', text, limit, nowMs, this.#env.packets)].slice(0, limit)
   }
 
   explain(q: Query): Facts {
@@ -130,7 +130,7 @@ export class Cache implements Stage {
     if (entry === undefined) return { state: 'miss', key }
     const left = entry.left(nowMs)
     const window = stale.upToSeconds > 0 ? { 'stale until': `${left + stale.upToSeconds} s from now` } : {}
-    return { state: left > 0 ? 'hit' : 'stale', key, store: this.#stores.success.peek(key) === entry ? 'success' : 'denial', 'ttl left': `${left} of ${entry.ttl} s`, hits: entry.uses, ...window }
+    return { state: left > 0 ? 'hit' : 'stale', key, store: this.#stores.success.peek(key) === entry ? 'success' : 'denial', 'ttl left': `${left} of ${entry.ttl} s`, hits: usesOf(entry, this.#env.packets), ...window }
   }
 
   #stale(q: Query, asked: Asked, entry: Entry, nowMs: number): Verdict | Promise<Verdict> {
