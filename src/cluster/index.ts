@@ -176,6 +176,30 @@ export class ClusterIndex {
     if (this.#hidden.delete(kind)) this.#tell(() => EVERYTHING)
   }
 
+  /**
+   * Adds what an earlier process knew, of kinds that no list has told all of yet, and shows it. What has come in from a list that is
+   * under way is newer and stays; the list takes away what it does not name.
+   */
+  restore(objects: Iterable<ClusterObject>): void {
+    for (const object of objects) {
+      const table = this.#tables[object.kind]
+      if (this.#listed.has(object.kind) || table.find(object.kind === 'Namespace' ? undefined : object.namespace, object.name) !== 0) continue
+      const ref = table.put(object, () => undefined)
+      table.disown(ref)
+      this.#link(object, ref)
+      this.#changed(undefined, object)
+    }
+    this.#hidden.clear()
+    for (const kind of Object.keys(this.#tables) as Kind[]) this.#listed.add(kind)
+    this.#tell(() => EVERYTHING)
+  }
+
+  /** The octets of every record of a kind, where they lie. The index must not change meanwhile. */
+  * packed(kind: Kind): Generator<Buffer> {
+    const table = this.#tables[kind]
+    for (const ref of table.refs()) yield table.octets(ref)
+  }
+
   /** Every object, in no particular order. The index must not change meanwhile. */
   * objects(): Generator<ClusterObject> {
     for (const table of Object.values(this.#tables)) for (const ref of table.refs()) yield table.read(ref)

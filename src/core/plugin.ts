@@ -28,6 +28,8 @@ export interface Stage {
   reply?(q: Query): void
   /** False while we would answer wrongly, e.g. before the first sync. Asked by the `ready` directive of the same block. */
   ready?(): boolean
+  /** What `/ready?verbose` says besides, such as that answers may be old. */
+  readyDetail?(): string | undefined
   /** Resources up; awaited before the generation serves. A throw refuses the generation. */
   start?(): Promise<void>
   /** The listeners of this generation are up. */

@@ -43,7 +43,7 @@ describe('facts in two places', () => {
   })
 
   test('paths that the documents name exist', () => {
-    for (const page of ['README.md', 'docs/architecture.md', 'docs/migration.md', 'docs/operations.md', 'docs/node-state.md']) {
+    for (const page of ['README.md', 'docs/architecture.md', 'docs/migration.md', 'docs/operations.md', 'docs/node-state.md', 'docs/sizing.md']) {
       const paths = [...read(page).matchAll(/(?<![\w/.-])((?:src|cmd|hack|test|docs|manifests)\/[\w./-]*\w)/g)].map((match) => match[1]!)
       for (const path of paths) assert.ok(existsSync(new URL(`../../${path}`, import.meta.url)), `${page} names ${path}`)
     }

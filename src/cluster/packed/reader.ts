@@ -12,8 +12,11 @@ export class RecordReader {
     return this
   }
 
+  /** Throws RangeError at the end of the memory, which a sound record does not reach. */
   octet(): number {
-    return this.bytes[this.at++]!
+    const octet = this.bytes[this.at++]
+    if (octet === undefined) throw new RangeError('a record that is cut short')
+    return octet
   }
 
   word(): number {
@@ -24,7 +27,8 @@ export class RecordReader {
   count(): number {
     let value = 0
     for (let shift = 0; ; shift += 7) {
-      const octet = this.bytes[this.at++]!
+      const octet = this.octet()
+      if (shift > 28) throw new RangeError('a count of more than 32 bits')
       value |= (octet & 0x7f) << shift
       if (octet < 0x80) return value
     }

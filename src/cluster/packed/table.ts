@@ -107,6 +107,18 @@ export class RecordTable {
     chunk.writeUInt32LE(this.#list, at + AT_LIST)
   }
 
+  /** The record belongs to no list: the next one that does not name it takes it away. */
+  disown(ref: Ref): void {
+    const { chunk, at } = this.#header(ref)
+    chunk.writeUInt32LE(0, at + AT_LIST)
+  }
+
+  /** The octets of a record (`record.ts`) where they lie. */
+  octets(ref: Ref): Buffer {
+    const { chunk, at } = this.#header(ref)
+    return chunk.subarray(at + HEADER_BYTES, at + chunk.readUInt32LE(at + AT_SIZE))
+  }
+
   /** Records that were not put since the list started. */
   leftOver(): Ref[] {
     const refs: Ref[] = []

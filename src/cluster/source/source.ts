@@ -34,5 +34,7 @@ export interface Source {
   start(index: ClusterIndex): Promise<void>
   /** All wanted objects have been seen once. Never becomes false again. */
   readonly synced: boolean
+  /** When what is served was true, in Unix milliseconds, if that is not now. */
+  readonly staleSinceMs?: number | undefined
   stop(): Promise<void>
 }

@@ -14,7 +14,7 @@ export function explainKubernetes(qname: Name, { index, source }: ClusterFeed, o
   const name = lowerName(qname)
   const zone = matchZone(options.zones, name)
   if (zone === undefined) return { zone: `none of ${options.zones.join(' ')}` }
-  const state = { zone, 'in sync': source.synced, ...(source.synced ? {} : { because: 'the API server has not told everything yet' }) }
+  const state = { zone, 'in sync': source.synced, ...(source.synced ? {} : { because: 'the API server has not told everything yet' }), ...(source.staleSinceMs === undefined ? {} : { 'from the snapshot of': new Date(source.staleSinceMs).toISOString() }) }
   const address = addressOfReverse(name)
   if (address !== undefined) return { ...state, ...explainAddress(formatIp(address), index) }
   const parsed = parseClusterName(name, zone, options.zonal)

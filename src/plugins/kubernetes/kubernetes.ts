@@ -43,6 +43,7 @@ export class Kubernetes implements Stage {
   readonly #options: KubernetesOptions
   readonly #hub: ClusterHub
   readonly #key: string
+  readonly #snapshot: string | undefined
   readonly #wanted: Wanted
   #feed!: ClusterFeed
   readonly #listeners = new Set<(names: readonly Name[]) => void>()
@@ -60,13 +61,14 @@ export class Kubernetes implements Stage {
     if (options.pods === 'verified') kinds.push('Pod')
     this.#wanted = { kinds, labels: options.labels, namespaceLabels: options.namespaceLabels }
     this.quick = new QuickKubernetes(options, () => this.#feed)
-    this.#key = sourceKey(options.source, this.#wanted)
+    this.#snapshot = options.snapshot === undefined ? undefined : env.files.resolve(options.snapshot)
+    this.#key = `${sourceKey(options.source, this.#wanted)} ${this.#snapshot ?? ''}`
   }
 
   async start(): Promise<void> {
     const { source, token, startupTimeoutMs } = this.#options
     try {
-      this.#feed = await this.#hub.acquire(this.#key, () => openSource(source, this.#wanted, this.#env))
+      this.#feed = await this.#hub.acquire(this.#key, () => openSource(source, this.#wanted, this.#env, this.#snapshot))
     } catch (error) {
       throw new ConfigError(token, 'kubernetes', error instanceof Error ? error.message : String(error))
     }
@@ -84,6 +86,11 @@ export class Kubernetes implements Stage {
 
   ready(): boolean {
     return this.#feed.source.synced
+  }
+
+  readyDetail(): string | undefined {
+    const staleMs = this.#feed.source.staleSinceMs
+    return staleMs === undefined ? undefined : `the API server has not answered since the start; serving the snapshot of ${new Date(staleMs).toISOString()}`
   }
 
   /** The search list of the pod that asks, for `autopath @kubernetes`. */

@@ -29,6 +29,8 @@ export interface KubernetesOptions {
   readonly ignoreEmptyService: boolean
   readonly zonal: boolean
   readonly startupTimeoutMs: number
+  /** File of the index, for the next start. */
+  readonly snapshot: string | undefined
 }
 
 const selector = (form: string, help: string) => row<Selector | undefined>({ min: 1, max: Infinity, form, help, initial: undefined, read: readSelector })
@@ -66,6 +68,7 @@ export const KUBERNETES_TABLE = {
   }),
   multicluster: row({ min: 0, max: Infinity, form: '[ZONES...]', help: 'not supported yet', initial: false, read: (_args, place) => place.fail('multicluster zones are not supported yet; remove the option') }),
   zonal: flag({ help: 'names such as ZONE.pin._zone.SERVICE.NAMESPACE.svc for endpoints of a topology zone' }),
+  snapshot: row<string | undefined>({ form: 'PATH', help: 'a file that keeps what the API server said, to start from when it does not answer', initial: undefined, read: ([arg]) => arg!.text }),
   startup_timeout: duration({ initial: 5000, help: 'how long to wait for the first objects before serving without them (default 5s)' }),
 }
 
@@ -79,6 +82,7 @@ export function parseKubernetes(directive: Directive, blockZones: readonly Name[
   const primaryZone = zones.find((zone) => !isReverse(zone))
   if (primaryZone === undefined) throw new ConfigError(line.args[0] ?? line.token, 'kubernetes', 'non-reverse zone name must be used; add the cluster\'s zone, such as cluster.local')
   if (values.namespaces.length > 0 && values.namespace_labels !== undefined) place.fail('namespaces and namespace_labels cannot both be set')
+  if (values.snapshot !== undefined && values.objects.length > 0) place.fail('objects need no snapshot; remove one of them')
   if (values.zonal && values.noendpoints) place.fail('zonal requires the endpoint cache; remove noendpoints')
   return {
     token: line.token,
@@ -96,6 +100,7 @@ export function parseKubernetes(directive: Directive, blockZones: readonly Name[
     ignoreEmptyService: values.ignore,
     zonal: values.zonal,
     startupTimeoutMs: values.startup_timeout,
+    snapshot: values.snapshot,
   }
 }
 

@@ -130,7 +130,7 @@ async function serverWith(options: string, pods: boolean): Promise<{ server: Tes
   const hub = world.shared.get('cluster hub') as ClusterHub
   const source: Source & { synced: boolean } = { synced: true, start: () => Promise.resolve(), stop: () => Promise.resolve() }
   const kinds: Kind[] = ['Namespace', 'Service', 'EndpointSlice', ...(pods ? ['Pod' as const] : [])]
-  const feed = await hub.acquire(sourceKey({ kind: 'objects', paths: ['/none'] }, { kinds, labels: undefined, namespaceLabels: undefined }), () => source)
+  const feed = await hub.acquire(`${sourceKey({ kind: 'objects', paths: ['/none'] }, { kinds, labels: undefined, namespaceLabels: undefined })} `, () => source)
   await server.generation.start()
   return { server, index: feed.index, source }
 }

@@ -51,7 +51,7 @@ class Ready implements Stage {
   }
 
   async start(): Promise<void> {
-    this.#endpoint = await serveWhenFree(this.#env, this.#address, '/ready', () => this.#answer())
+    this.#endpoint = await serveWhenFree(this.#env, this.#address, '/ready', (request) => this.#answer(new URLSearchParams(request.query).has('verbose')))
     for (const stage of this.#env.siblings()) if (stage.ready !== undefined) this.#board.stages.add(stage)
   }
 
@@ -66,16 +66,20 @@ class Ready implements Stage {
     this.#endpoint = undefined
   }
 
-  #answer(): HttpReply {
+  #answer(verbose: boolean): HttpReply {
     const waiting = new Set<string>()
     for (const stage of this.#board.stages) {
       if (!this.#continuously && this.#board.passed.has(stage)) continue
       if (stage.ready!()) this.#board.passed.add(stage)
       else waiting.add(stage.name)
     }
-    if (waiting.size === 0) return { status: 200, body: 'OK' }
+    if (waiting.size === 0) return { status: 200, body: verbose ? this.#details() : 'OK' }
     const names = [...waiting].sort().join(',')
     this.#env.log.info(`Plugins not ready: "${names}"`)
     return { status: 503, body: names }
+  }
+
+  #details(): string {
+    return [...this.#board.stages].map((stage) => `${stage.name}: ready${stage.readyDetail?.() === undefined ? '' : `; ${stage.readyDetail()}`}\n`).join('')
   }
 }

@@ -99,6 +99,11 @@ export class ApiServerStandIn {
     this.#faults.push({ status, message: options.message ?? 'made to fail', headers: options.headers ?? {}, left: options.times ?? 1, on: options.on ?? '' })
   }
 
+  /** No more of the failures that were asked for. */
+  recover(): void {
+    this.#faults.length = 0
+  }
+
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#http.close(resolve))
     this.disconnect()
