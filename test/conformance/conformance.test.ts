@@ -6,6 +6,7 @@ import { judgeKubernetesFile, kubernetesFiles } from './kubernetes.ts'
 import { ManifestStore } from './object-store.ts'
 import { inParallel } from './parallel.ts'
 import { judgeServerCase, serverGroups, type Outcome } from './server.ts'
+import { twice } from './twice.ts'
 
 /** Programs at once: each case starts one. */
 const JOBS = 3
@@ -15,13 +16,13 @@ describe('recorded answers of CoreDNS 1.14.7', { concurrency: false }, () => {
   for (const [group, cases] of serverGroups()) {
     test(`server/${group}`, async () => {
       const mine: Outcome[] = []
-      await inParallel(cases, JOBS, async (spec) => { mine.push(await judgeServerCase(group, spec, OUR_COMMAND)) })
+      await inParallel(cases, JOBS, async (spec) => { mine.push(...await twice(async () => [await judgeServerCase(group, spec, OUR_COMMAND)])) })
       judge(mine)
     })
   }
   for (const file of kubernetesFiles()) {
-    test(`kubernetes/${file} from manifests`, async () => judge(await judgeKubernetesFile(file, OUR_COMMAND, (objects) => Promise.resolve(new ManifestStore(objects)))))
-    test(`kubernetes/${file} from an API server's stand-in`, async () => judge(await judgeKubernetesFile(file, OUR_COMMAND, ApiStore.standIn)))
+    test(`kubernetes/${file} from manifests`, async () => judge(await twice(() => judgeKubernetesFile(file, OUR_COMMAND, (objects) => Promise.resolve(new ManifestStore(objects))))))
+    test(`kubernetes/${file} from an API server's stand-in`, async () => judge(await twice(() => judgeKubernetesFile(file, OUR_COMMAND, ApiStore.standIn))))
   }
   after(() => {
     const count = (verdict: Outcome['verdict']) => outcomes.filter((outcome) => outcome.verdict === verdict).length

@@ -9,6 +9,7 @@ import { judgeKubernetesFile, kubernetesFiles, type OpenStore } from './kubernet
 import { ManifestStore } from './object-store.ts'
 import { inParallel } from './parallel.ts'
 import { judgeServerCase, serverGroups, type Outcome } from './server.ts'
+import { twice } from './twice.ts'
 
 const { values } = parseArgs({ options: { server: { type: 'string', default: OUR_COMMAND }, only: { type: 'string', default: '' }, jobs: { type: 'string', default: '3' }, apiserver: { type: 'string', default: '' } } })
 const stores: readonly (readonly [string, OpenStore])[] = values.apiserver === ''
@@ -20,13 +21,13 @@ let judged = 0
 const servers: Outcome[] = []
 const cases = [...serverGroups()].flatMap(([group, specs]) => specs.map((spec) => ({ group, spec }))).filter(({ group, spec }) => `${group}/${spec.name}`.includes(values.only))
 if (values.apiserver === '') {
-  await inParallel(cases, Number(values.jobs), async ({ group, spec }) => { servers.push(await judgeServerCase(group, spec, values.server)) })
+  await inParallel(cases, Number(values.jobs), async ({ group, spec }) => { servers.push(...await twice(async () => [await judgeServerCase(group, spec, values.server)])) })
   report('server', servers)
 }
 for (const [name, open] of stores) {
   const outcomes: Outcome[] = []
   const files = kubernetesFiles().filter((file) => file.includes(values.only))
-  await inParallel(files, Number(values.jobs), async (file) => { outcomes.push(...await judgeKubernetesFile(file, values.server, open)) })
+  await inParallel(files, Number(values.jobs), async (file) => { outcomes.push(...await twice(() => judgeKubernetesFile(file, values.server, open))) })
   report(`kubernetes from ${name}`, outcomes)
 }
 if (judged === 0) {
