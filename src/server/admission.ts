@@ -3,23 +3,19 @@ import type { Random } from '../core/env.ts'
 import type { Counter, Metrics } from '../core/metrics.ts'
 import { ClientBuckets } from './client-buckets.ts'
 
-/** Queries a second that every client may go on asking while there is too much to do. */
+/** Queries a second that every client may go on asking while too many are under way. */
 const FAIR_PER_SECOND = 500
 /** Refusals a second that a client gets; what it sends beyond is not worth an answer. */
 const REFUSALS_PER_SECOND = 500
-/** Share of the limit under way that means too much to do. */
-const PRESSED_SHARE = 1 / 8
-/** So late does the event loop come to its timers when there is too much to do, and so long does this count. */
-const LATE_MS = 25
-const PRESSED_MS = 1000
-const CHECK_MS = 50
+/** Share of the limit under way that is too many: what is left is for clients that ask no more than their share. */
+const PRESSED_SHARE = 1 / 2
 
 /** `enter`: `leave` must follow. `refuse`: answer REFUSED. `drop`: no answer. */
 export type Admittance = 'enter' | 'refuse' | 'drop'
 
 /**
  * Lets queries in that no cache could answer at once, and turns away what is too many: memory stays bounded when upstreams hang, and when
- * there is too much to do, clients that ask more than their share are refused before others wait.
+ * half of the room is taken, clients that ask more than their share are refused before others find it full.
  */
 export class Admission {
   readonly #limit: number
@@ -30,8 +26,6 @@ export class Admission {
   readonly #refused: Counter
   readonly #connections: Counter
   #underWay = 0
-  #pressedUntilMs = -Infinity
-  #looking = false
 
   constructor(limit: number, metrics: Metrics, clock: Clock, random: Random) {
     this.#limit = limit
@@ -48,22 +42,13 @@ export class Admission {
     return this.#underWay
   }
 
-  /** `address` is only looked at, and only made, when `client` asks for it. */
+  /** The client's address is only looked at under pressure, since making it may cost something. */
   enter(client: { readonly address: string }): Admittance {
-    const nowMs = this.#clock.nowMs()
-    if (!this.#looking) this.#lookLater(nowMs + CHECK_MS)
-    const full = this.#underWay >= this.#limit
-    const share = this.#shares.take(client.address, nowMs)
-    if (!full && (share || !this.#pressed(nowMs))) {
+    if (this.#underWay < this.#limit * PRESSED_SHARE) {
       this.#underWay++
       return 'enter'
     }
-    if (!full && this.#refusals.take(client.address, nowMs)) {
-      this.#refused.add()
-      return 'refuse'
-    }
-    this.#dropped.add()
-    return 'drop'
+    return this.#pressed(client.address)
   }
 
   /** A TCP connection was closed at once, because there are too many. */
@@ -75,19 +60,18 @@ export class Admission {
     this.#underWay--
   }
 
-  #pressed(nowMs: number): boolean {
-    return nowMs < this.#pressedUntilMs || this.#underWay >= this.#limit * PRESSED_SHARE
-  }
-
-  /** Looks how late the event loop is, only while there are queries, so that an idle process sleeps. */
-  #lookLater(dueMs: number): void {
-    this.#looking = true
-    this.#clock.after(CHECK_MS, () => this.#look(dueMs))
-  }
-
-  #look(dueMs: number): void {
-    this.#looking = false
+  #pressed(address: string): Admittance {
     const nowMs = this.#clock.nowMs()
-    if (nowMs - dueMs > LATE_MS) this.#pressedUntilMs = nowMs + PRESSED_MS
+    const full = this.#underWay >= this.#limit
+    if (!full && this.#shares.take(address, nowMs)) {
+      this.#underWay++
+      return 'enter'
+    }
+    if (!full && this.#refusals.take(address, nowMs)) {
+      this.#refused.add()
+      return 'refuse'
+    }
+    this.#dropped.add()
+    return 'drop'
   }
 }
