@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Key } from '../corefile/tree.ts'
-import type { Message, Question } from '../wire/message.ts'
+import type { Edns, Message, Question } from '../wire/message.ts'
 import type { Name } from '../wire/name.ts'
 import type { Metrics, MetricsFormat } from './metrics.ts'
 import type { Slot, Stage } from './plugin.ts'
@@ -62,6 +62,8 @@ export interface Answer {
   readonly error: Error | undefined
   /** Name of the stage that answered; empty for none. */
   readonly by: string
+  /** The question's OPT as the stages it went through left it. */
+  readonly askedEdns: Edns | undefined
 }
 
 export interface BlockInfo {

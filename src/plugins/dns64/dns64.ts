@@ -34,6 +34,8 @@ export class Dns64 implements Stage {
 
   async #translate(q: Query): Promise<Verdict> {
     const native = await this.#env.ask(q, { scope: 'below' })
+    // What a rewrite below made of the OPT is of the client's query, not only of the question asked for it.
+    q.request.edns = native.askedEdns
     if (!native.written) {
       q.fail(native.message.rcode, native.error)
       return DONE
