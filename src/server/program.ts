@@ -115,7 +115,7 @@ class Life {
     process.on('uncaughtException', (error) => this.#crash(error))
     process.on('SIGTERM', () => this.#stop('SIGTERM: Shutting down servers then terminating'))
     process.on('SIGINT', () => this.#stop('SIGINT: Shutting down'))
-    process.on('SIGQUIT', () => this.#end(EXIT.OK))
+    process.on('SIGQUIT', () => this.#quit())
   }
 
   /** From here on signals reload; those that came before do so now. */
@@ -134,6 +134,11 @@ class Life {
   #reload(signal: string): void {
     this.#world.log.info(`${signal}: Reloading`)
     this.#server.reload(signal).catch((error: unknown) => this.#world.log.error(`${signal}: ${String(error)}`))
+  }
+
+  #quit(): void {
+    this.#world.log.info('SIGQUIT: Quitting process immediately')
+    this.#end(EXIT.OK)
   }
 
   #stop(text: string): void {

@@ -34,7 +34,7 @@ describe('loop, over real sockets', () => {
   async function rcode(name: string, port: number): Promise<number> {
     const query = new Message()
     query.questions = [{ name, type: 1, class: 1 }]
-    const { replies } = await exchange([encodeMessage(query)], { host: '127.0.0.1', port, waitMs: 1000 })
+    const { replies } = await exchange([encodeMessage(query)], { host: '127.0.0.1', port, waitMs: 10_000 })
     return decodeMessage(replies[0]!).rcode
   }
 
