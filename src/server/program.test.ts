@@ -32,7 +32,7 @@ describe('a program from start to signal', () => {
   }
 
   async function prints(program: Program, text: RegExp): Promise<void> {
-    for (const end = Date.now() + 10_000; !text.test(program.output) && Date.now() < end;) await new Promise((resolve) => setTimeout(resolve, 10))
+    for (const end = Date.now() + 30_000; !text.test(program.output) && Date.now() < end;) await new Promise((resolve) => setTimeout(resolve, 10))
     assert.match(program.output, text)
   }
 

@@ -12,7 +12,7 @@ import { freePort } from '../../../test/support/ports.ts'
 import { Program } from '../../../test/support/program.ts'
 
 const CLUSTER = fileURLToPath(new URL('../../../hack/hearth-cluster', import.meta.url))
-const UNTIL_SEEN_MS = 10_000
+const UNTIL_SEEN_MS = 30_000
 
 describe('loop, over real sockets', () => {
   let folder: string
