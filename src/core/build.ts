@@ -47,6 +47,8 @@ export interface Block {
   readonly keys: readonly Key[]
   readonly zones: readonly Name[]
   readonly settings: BlockSettings
+  /** Relative paths begin where `root` says. */
+  readonly files: Files
   readonly chain: Chain
   /** Whether the query is for this block, among those of its zone. Labels are collected first, so that `view` can look at them. */
   accepts(q: Query): boolean
@@ -68,6 +70,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
   const zones = [...new Set(source.keys.map((key) => key.zone))]
   const setups = source.directives.map((directive) => ({ directive, setup: parseDirective(directive, plugins, zones, source.keys) }))
   const settings = mergeSettings(setups.map((entry) => entry.setup))
+  const files = filesAt(settings.root, world.files)
   const place: BlockPlace = { serverLabels: [], listening: [], bound: [] }
   const stages: Stage[] = []
   const inChain: Stage[] = []
@@ -79,7 +82,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
     const env = makeEnv(world, {
       name: directive.name,
       block: blockInfo(source, zones, settings.view, place),
-      files: filesAt(settings.root, world.files),
+      files,
       stages,
       chain,
       chainIndex: () => inChain.indexOf(stage),
@@ -90,7 +93,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
     stages.push(stage)
     if (stage.query !== undefined || stage.reply !== undefined) inChain.push(stage)
   })
-  return { keys: source.keys, zones, settings, chain, accepts: acceptance(settings, stages), stages, place }
+  return { keys: source.keys, zones, settings, files, chain, accepts: acceptance(settings, stages), stages, place }
 }
 
 function parseDirective(directive: Directive, plugins: ReadonlyMap<string, Plugin>, zones: readonly Name[], keys: readonly Key[]): Setup {

@@ -18,6 +18,21 @@ export interface BlockSettings {
   readonly metadata: readonly Name[] | undefined
   /** `root`: the folder that relative paths begin at; undefined for the working directory. */
   readonly root: string | undefined
+  /** `tls`: the certificate of servers that speak TLS. */
+  readonly tls: TlsOptions | undefined
+  /** `https`: connections at once; 0 for no limit. */
+  readonly httpsConnections: number
+}
+
+/** Files are paths as written. */
+export interface TlsOptions {
+  /** For errors. */
+  readonly token: Token
+  readonly cert: string
+  readonly key: string
+  readonly ca: string | undefined
+  readonly clientAuth: 'nocert' | 'request' | 'require' | 'verify_if_given' | 'require_and_verify'
+  readonly keylog: string | undefined
 }
 
 /** One `bind` line: addresses or interfaces, less those of `except`. */
@@ -50,4 +65,6 @@ export const DEFAULT_SETTINGS: BlockSettings = {
   view: '',
   metadata: undefined,
   root: undefined,
+  tls: undefined,
+  httpsConnections: 200,
 }

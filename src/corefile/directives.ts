@@ -16,7 +16,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   grpc: 'use forward with tls:// upstreams',
   dnstap: 'use log',
   pprof: 'remove it',
-  tls: 'put a TLS proxy in front',
 }
 
 /** Why a word is no directive here. */

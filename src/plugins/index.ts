@@ -14,6 +14,7 @@ import { forwardPlugin } from './forward/index.ts'
 import { headerPlugin } from './header/index.ts'
 import { healthPlugin } from './health/index.ts'
 import { hostsPlugin } from './hosts/index.ts'
+import { httpsPlugin } from './https/index.ts'
 import { k8sExternalPlugin } from './k8s_external/index.ts'
 import { kubernetesPlugin } from './kubernetes/index.ts'
 import { loadbalancePlugin } from './loadbalance/index.ts'
@@ -29,6 +30,7 @@ import { reloadPlugin } from './reload/index.ts'
 import { rewritePlugin } from './rewrite/index.ts'
 import { rootPlugin } from './root/index.ts'
 import { templatePlugin } from './template/index.ts'
+import { tlsPlugin } from './tls/index.ts'
 import { timeoutsPlugin } from './timeouts/index.ts'
 import { viewPlugin } from './view/index.ts'
 import { whoamiPlugin } from './whoami/index.ts'
@@ -38,6 +40,7 @@ export const PLUGINS: readonly Plugin[] = [
   rootPlugin,
   metadataPlugin,
   cancelPlugin,
+  httpsPlugin,
   timeoutsPlugin,
   reloadPlugin,
   nsidPlugin,
@@ -59,6 +62,7 @@ export const PLUGINS: readonly Plugin[] = [
   aclPlugin,
   cachePlugin,
   headerPlugin,
+  tlsPlugin,
   minimalPlugin,
   templatePlugin,
   hostsPlugin,

@@ -1,9 +1,11 @@
+import type { Log } from '../base/log.ts'
 import { buildBlock, type Block, type World } from '../core/build.ts'
 import type { Plugin, Stage } from '../core/plugin.ts'
 import { DEFAULT_SETTINGS } from '../core/settings.ts'
 import type { Corefile } from '../corefile/tree.ts'
 import { Group, type GroupWorld } from './group.ts'
 import { planPlaces } from './plan.ts'
+import { readServerTls, type ServerTls } from './server-tls.ts'
 import type { Wanted } from './sockets.ts'
 
 /** Everything one reading of the Corefile makes: built whole beside the one that serves, started, swapped in, later retired. */
@@ -12,20 +14,25 @@ export class Generation {
   readonly blocks: readonly Block[]
   readonly wanted: readonly Wanted[]
   readonly #started: Stage[] = []
+  readonly #log: Log
 
   /** Throws ConfigError; touches nothing outside. */
   constructor(corefile: Corefile, plugins: ReadonlyMap<string, Plugin>, world: World, groupWorld: GroupWorld) {
     this.corefile = corefile
+    this.#log = world.log
     this.blocks = corefile.blocks().map((block) => buildBlock(block, plugins, world))
     const places = planPlaces(this.blocks, world.host)
     for (const block of this.blocks) {
       block.place.serverLabels = places.filter((place) => place.blocks.includes(block)).map((place) => place.label)
     }
     this.wanted = places.map((place) => ({
+      scheme: place.scheme,
       address: place.address,
       port: place.port,
       group: new Group(place.label, place.blocks, groupWorld),
       timeouts: place.blocks.findLast((block) => block.settings.timeouts !== DEFAULT_SETTINGS.timeouts)?.settings.timeouts ?? DEFAULT_SETTINGS.timeouts,
+      tls: undefined,
+      httpsConnections: place.blocks[0]!.settings.httpsConnections,
     }))
   }
 
@@ -49,9 +56,23 @@ export class Generation {
       this.#started.push(stage)
     }))
     const failure = outcomes.find((outcome) => outcome.status === 'rejected')
-    if (failure === undefined) return
+    if (failure !== undefined) return this.#fail(failure.reason)
+    try {
+      for (const want of this.wanted) want.tls = this.#readTls(want)
+    } catch (error) {
+      return this.#fail(error)
+    }
+  }
+
+  async #fail(reason: unknown): Promise<never> {
     await this.stop()
-    throw failure.reason
+    throw reason
+  }
+
+  /** The first certificate among the blocks of a listener. */
+  #readTls({ scheme, group }: Wanted): ServerTls | undefined {
+    const block = scheme === 'dns' ? undefined : group.blocks.find((each) => each.settings.tls !== undefined)
+    return block === undefined ? undefined : readServerTls(block.settings.tls!, block.files, this.#log)
   }
 
   /** The sockets now answer for this generation. */

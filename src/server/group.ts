@@ -63,6 +63,11 @@ export class Group implements ServerInfo {
     this.#quickZones = new QuickZones([...this.#zones].map(([zone, sharing]) => [zone, sharing.length === 1 && sharing[0]!.settings.view === '' ? sharing[0] : undefined]))
   }
 
+  /** Counts a reply of a DNS over HTTPS server. */
+  countHttps(status: number): void {
+    this.#world.metrics.counter('coredns_dns_https_responses_total', 'Counter of DoH responses per server and http status code.', ['server', 'status']).with(this.label, String(status)).add()
+  }
+
   /** Queries that have come in and are not answered yet. */
   get inFlight(): number {
     return this.#inFlight

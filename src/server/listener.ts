@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { Timeouts } from '../core/settings.ts'
 import type { Admission } from './admission.ts'
 import type { Group } from './group.ts'
+import type { ServerTls } from './server-tls.ts'
 import type { SocketMark } from './socket-mark.ts'
 
 /** A socket that takes queries for a group. The group can change under it at a reload; the socket stays. */
@@ -24,6 +25,10 @@ export interface Listener {
 export interface Target {
   group: Group
   timeouts: Timeouts
+  /** For listeners that speak TLS. */
+  tls?: ServerTls | undefined
+  /** For listeners that speak HTTP: connections at once, 0 for no limit. */
+  httpsConnections?: number
 }
 
 export interface ListenerWorld {

@@ -4,8 +4,13 @@ import { ConfigError } from '../corefile/error.ts'
 import type { Key } from '../corefile/tree.ts'
 import { bindAddresses } from './addresses.ts'
 
+/** What a key may ask for. */
+export type ServedScheme = 'dns' | 'tls' | 'https'
+const SERVED: readonly string[] = ['dns', 'tls', 'https'] satisfies ServedScheme[]
+
 /** One listener group to be: the blocks that answer at an address and port. */
 export interface Place {
+  readonly scheme: ServedScheme
   /** A literal address, or '' for every address. */
   readonly address: string
   readonly port: number
@@ -15,23 +20,23 @@ export interface Place {
 
 /** Groups blocks by where they listen (specification 1.6). Throws ConfigError where two of them claim the same zone. */
 export function planPlaces(blocks: readonly Block[], host: Host): Place[] {
-  const places = new Map<string, { address: string; port: number; blocks: Block[] }>()
+  const places = new Map<string, { scheme: ServedScheme; address: string; port: number; blocks: Block[] }>()
   const claims = new Claims()
   for (const block of blocks) {
     const bound = bindAddresses(block.settings.bind, host)
     block.place.bound = bound ?? []
     for (const key of block.keys) {
-      refuseForeignScheme(key)
+      const scheme = servedScheme(key)
       for (const address of bound ?? ['']) {
         claims.add(key, address, block.stages.some((stage) => stage.accepts !== undefined))
-        const id = `${address}|${key.port}`
-        const place = places.get(id) ?? { address, port: key.port, blocks: [] }
+        const id = `${scheme}|${address}|${key.port}`
+        const place = places.get(id) ?? { scheme, address, port: key.port, blocks: [] }
         if (!place.blocks.includes(block)) place.blocks.push(block)
         places.set(id, place)
       }
     }
   }
-  return [...places.values()].map((place) => ({ ...place, label: labelOf(place.address, place.port) }))
+  return [...places.values()].map((place) => ({ ...place, label: labelOf(place.scheme, place.address, place.port) }))
 }
 
 /** Who serves which zone where. */
@@ -42,7 +47,7 @@ class Claims {
 
   /** `filtered` blocks share the zone with others. Throws ConfigError when the same place is claimed twice, or by a block with `bind` and one without. */
   add(key: Key, address: string, filtered: boolean): void {
-    const zone = `dns://${key.zone}:${key.port}`
+    const zone = `${key.scheme}://${key.zone}:${key.port}`
     if (!filtered && this.#taken.has(`${zone} ${address}`)) throw new ConfigError(key.token, undefined, `cannot serve ${shown(zone, address)} - it is already defined`)
     const other = this.#first.get(zone)
     if (other !== undefined && (other === '') !== (address === '')) {
@@ -58,12 +63,12 @@ function shown(zone: string, address: string): string {
   return address === '' ? zone : `${zone} on ${address}`
 }
 
-/** The `server` label: `dns://:53`, `dns://[::1]:53`. */
-function labelOf(address: string, port: number): string {
-  return `dns://${address.includes(':') ? `[${address}]` : address}:${port}`
+/** The `server` label: `dns://:53`, `dns://[::1]:53`, `tls://:853`. */
+function labelOf(scheme: ServedScheme, address: string, port: number): string {
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
-function refuseForeignScheme(key: Key): void {
-  if (key.scheme === 'dns') return
-  throw new ConfigError(undefined, undefined, `${key.text}: this program serves plain DNS over UDP and TCP; ${key.scheme}:// servers are not supported yet, remove the scheme or put a TLS proxy in front`)
+function servedScheme({ scheme, token, text }: Key): ServedScheme {
+  if (SERVED.includes(scheme)) return scheme as ServedScheme
+  throw new ConfigError(token, undefined, `${text}: this program serves dns://, tls:// and https://; ${scheme}:// servers are not supported, use https:// or put a proxy in front`)
 }

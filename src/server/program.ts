@@ -180,7 +180,8 @@ function banner(program: Program, server: Server): void {
 
 /** A zone that is no host name is mostly a slip, such as a comma without a blank or a brace glued to a key. Reverse zones are none. */
 function preferredSyntaxWarning(line: string): string {
-  const zone = line.slice(0, line.lastIndexOf(':', line.includes(' on ') ? line.indexOf(' on ') : undefined))
+  const place = line.slice(line.indexOf('://') < 0 ? 0 : line.indexOf('://') + 3)
+  const zone = place.slice(0, place.lastIndexOf(':', place.includes(' on ') ? place.indexOf(' on ') : undefined))
   if (zone === '.' || isReverse(zone) || /^(([A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?)\.)+$/.test(zone)) return ''
   return `Warning: Domain ${JSON.stringify(zone)} does not follow RFC1035 preferred syntax\n`
 }

@@ -75,7 +75,7 @@ export class Server {
   zones(): string[] {
     const blocks = this.#current?.blocks ?? []
     const lines = blocks.filter((block) => block.place.serverLabels.length > 0).flatMap((block) => block.keys.flatMap((key) => {
-      const zone = `${key.zone}:${key.port}`
+      const zone = `${key.scheme === 'dns' ? '' : `${key.scheme}://`}${key.zone}:${key.port}`
       return block.place.bound.length === 0 ? [zone] : block.place.bound.map((address) => `${zone} on ${address}`)
     }))
     return [...new Set(lines)].sort()

@@ -2,7 +2,11 @@ import type { Host } from '../core/env.ts'
 import type { Group } from './group.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 import { portTaken } from './port-holder.ts'
+import { openHttps } from './https.ts'
+import type { ServedScheme } from './plan.ts'
+import type { ServerTls } from './server-tls.ts'
 import { openTcp } from './tcp.ts'
+import { openTls } from './tls.ts'
 import type { UdpEngine } from './udp-engine.ts'
 import type { Timeouts } from '../core/settings.ts'
 
@@ -11,15 +15,19 @@ const OWN_SOCKETS_LIMIT = 64
 
 /** A group and where it wants to be reached. */
 export interface Wanted {
+  readonly scheme: ServedScheme
   /** '' for every address. */
   readonly address: string
   readonly port: number
   readonly group: Group
   readonly timeouts: Timeouts
+  /** Read when the generation starts; undefined where nothing speaks TLS. */
+  tls: ServerTls | undefined
+  readonly httpsConnections: number
 }
 
 interface Spec {
-  readonly protocol: 'udp' | 'tcp'
+  readonly protocol: 'udp' | 'tcp' | 'tls' | 'https'
   readonly address: string
   /** The wildcard socket serves the address as well, so a failure here is no failure. */
   readonly optional: boolean
@@ -46,9 +54,9 @@ export class Sockets {
     this.#engine = engine
   }
 
-  /** Addresses and ports in use. */
+  /** Addresses and ports in use for plain DNS. */
   places(): { address: string; port: number }[] {
-    return [...this.#open.values()].map(({ listener }) => ({ address: listener.address, port: listener.port }))
+    return [...this.#open].filter(([id]) => /^(udp|tcp)\|/.test(id)).map(([, open]) => open).map(({ listener }) => ({ address: listener.address, port: listener.port }))
   }
 
   /** Opens what `wanted` needs and this does not have. Rejects with nothing changed; the result makes the change take effect. */
@@ -58,7 +66,7 @@ export class Sockets {
     try {
       for (const want of wanted) {
         for (const spec of this.#specs(want)) {
-          const id = `${spec.protocol}|${spec.address}|${want.port}`
+          const id = idOf(spec, want)
           const open = this.#open.get(id) ?? added.get(id) ?? await this.#listen(spec, want)
           if (open === undefined) continue
           if (!this.#open.has(id)) added.set(id, open)
@@ -93,8 +101,7 @@ export class Sockets {
     const leaving = [...this.#open].filter(([id]) => !next.has(id)).map(([, open]) => open)
     this.#open.clear()
     for (const [id, { open, want }] of next) {
-      open.target.group = want.group
-      open.target.timeouts = want.timeouts
+      Object.assign(open.target, targetOf(want))
       open.listener.retargeted?.()
       this.#open.set(id, open)
     }
@@ -106,11 +113,12 @@ export class Sockets {
    * of the machine then has a socket of its own; the wildcard one catches the rest.
    */
   #specs(want: Wanted): Spec[] {
+    if (want.scheme !== 'dns') return [{ protocol: want.scheme, address: want.address === '' ? this.#wildcard() : want.address, optional: false }]
     if (want.address !== '') {
       return [{ protocol: 'udp', address: want.address, optional: false }, { protocol: 'tcp', address: want.address, optional: false }]
     }
     const all = this.#host.addresses()
-    const wildcard = all.some((entry) => entry.address.includes(':')) ? '::' : '0.0.0.0'
+    const wildcard = this.#wildcard()
     const own = this.#engine.knowsAddressAsked ? [] : all.filter((entry) => !entry.address.startsWith('fe80:')).slice(0, OWN_SOCKETS_LIMIT)
     return [
       { protocol: 'udp', address: wildcard, optional: false },
@@ -119,19 +127,39 @@ export class Sockets {
     ]
   }
 
+  #wildcard(): string {
+    return this.#host.addresses().some((entry) => entry.address.includes(':')) ? '::' : '0.0.0.0'
+  }
+
   async #listen(spec: Spec, want: Wanted): Promise<Open | undefined> {
-    const target: Target = { group: want.group, timeouts: want.timeouts }
+    const target = targetOf(want)
     try {
       const listener = spec.protocol === 'udp'
         ? await this.#engine.open(spec.address, want.port, target, want.address === '' ? '::' : spec.address)
-        : await openTcp(spec.address, want.port, target, this.#world)
+        : await openStream(spec, want, target, this.#world)
       return { listener, target }
     } catch (error) {
       if (spec.optional) {
         this.#world.log.debug(`no socket of its own for ${spec.address}: ${String(error)}`)
         return undefined
       }
-      throw portTaken(error, spec.protocol, spec.address, want.port, 'with -dns.port')
+      throw portTaken(error, spec.protocol === 'udp' ? 'udp' : 'tcp', spec.address, want.port, want.scheme === 'dns' ? 'with -dns.port' : 'in its key')
     }
   }
+}
+
+/** A listener whose clients show certificates otherwise is another one, so that no connection is treated by rules that are not its own. */
+function idOf(spec: Spec, want: Wanted): string {
+  const secrecy = spec.protocol === 'tls' || spec.protocol === 'https' ? `|${want.tls?.clientAuth ?? 'plain'}` : ''
+  return `${spec.protocol}|${spec.address}|${want.port}${secrecy}`
+}
+
+function targetOf({ group, timeouts, tls, httpsConnections }: Wanted): Target {
+  return { group, timeouts, tls, httpsConnections }
+}
+
+/** `tls://` without a certificate is plain TCP, and `https://` plain HTTP, as CoreDNS has it: for those behind a proxy. */
+function openStream({ protocol, address }: Spec, { port, tls }: Wanted, target: Target, world: ListenerWorld): Promise<Listener> {
+  if (protocol === 'https') return openHttps(address, port, target, tls, world)
+  return protocol === 'tls' && tls !== undefined ? openTls(address, port, target, tls, world) : openTcp(address, port, target, world)
 }

@@ -12,6 +12,12 @@ const CLIENT_LIMIT = 512
 /** Opens a TCP listener with SO_REUSEPORT. Rejects with the system's error. */
 export async function openTcp(address: string, port: number, target: Target, world: ListenerWorld): Promise<Listener> {
   const server = createServer({ allowHalfOpen: true, noDelay: true })
+  await listenTcp(server, address, port, world)
+  return new TcpListener(server, target, world, 'connection')
+}
+
+/** Lets a server of any protocol listen as all of ours do. */
+export async function listenTcp(server: Server, address: string, port: number, world: ListenerWorld): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: address, port, reusePort: true, exclusive: true, ipv6Only: isIPv6(address) && address !== '::', backlog: 1024 }, () => {
@@ -20,34 +26,37 @@ export async function openTcp(address: string, port: number, target: Target, wor
     })
   })
   world.socketMark.apply(server)
-  return new TcpListener(server, target, world)
 }
 
-class TcpListener implements Listener {
+/** DNS over a byte stream: TCP, or TLS over it. */
+export class TcpListener implements Listener {
   readonly address: string
   readonly port: number
-  readonly #server: Server
-  readonly #target: Target
+  protected readonly server: Server
+  protected readonly target: Target
   readonly #world: ListenerWorld
   readonly #connections = new Set<TcpConnection>()
   #leaving = false
   /** How many of them each client has. */
   readonly #byClient = new Map<string, number>()
 
-  constructor(server: Server, target: Target, world: ListenerWorld) {
+  /** `event`: when a stream is ready for questions. */
+  constructor(server: Server, target: Target, world: ListenerWorld, event: 'connection' | 'secureConnection') {
     const bound = server.address() as AddressInfo
     this.address = bound.address
     this.port = bound.port
-    this.#server = server
-    this.#target = target
+    this.server = server
+    this.target = target
     this.#world = world
-    server.on('connection', (socket) => this.#connect(socket))
+    // Connections whose handshake is not over yet count as well.
+    server.maxConnections = CONNECTION_LIMIT
+    server.on(event, (socket: Socket) => this.#connect(socket))
     server.on('error', (error) => world.log.error(`tcp ${this.address}:${this.port}: ${error.message}`))
   }
 
   /** Connections are answered and closed, and new ones go to a newcomer on this port, if there is one. */
   async release(graceMs: number): Promise<void> {
-    await giveToNewcomer(this.#server)
+    await giveToNewcomer(this.server)
     this.#leaving = true
     const known = [...this.#connections]
     for (const connection of known) connection.finish()
@@ -55,12 +64,12 @@ class TcpListener implements Listener {
   }
 
   alone(): void {
-    void forgetFarewells(this.#server)
+    void forgetFarewells(this.server)
   }
 
   async drain(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => resolve())
+      this.server.close(() => resolve())
     })
     for (const connection of this.#connections) connection.finish()
     await this.#ended([...this.#connections], graceMs)
@@ -74,6 +83,7 @@ class TcpListener implements Listener {
   }
 
   #connect(socket: Socket): void {
+    if (socket.destroyed) return
     const client = socket.remoteAddress ?? ''
     const held = this.#byClient.get(client) ?? 0
     if (this.#connections.size >= CONNECTION_LIMIT || held >= CLIENT_LIMIT) {
@@ -81,7 +91,7 @@ class TcpListener implements Listener {
       socket.destroy()
       return
     }
-    const connection = new TcpConnection(socket, this.#target, this.#world, () => this.#forget(connection, client))
+    const connection = new TcpConnection(socket, this.target, this.#world, () => this.#forget(connection, client))
     this.#connections.add(connection)
     if (this.#leaving) connection.finishAfterFirst()
     this.#byClient.set(client, held + 1)
