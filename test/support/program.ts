@@ -32,7 +32,11 @@ export class Program {
 
   /** The exit status, or undefined when it has not ended after `ms`. */
   async exit(ms: number): Promise<number | undefined> {
-    if (!this.ended) await Promise.race([once(this.child, 'exit'), new Promise((resolve) => setTimeout(resolve, ms))])
+    if (!this.ended) {
+      let timer: NodeJS.Timeout | undefined
+      await Promise.race([once(this.child, 'exit'), new Promise((resolve) => { timer = setTimeout(resolve, ms) })])
+      clearTimeout(timer)
+    }
     if (this.ended) await new Promise((resolve) => setTimeout(resolve, 20))
     return this.child.exitCode ?? undefined
   }
