@@ -42,6 +42,19 @@ describe('check', () => {
     assert.deepEqual({ file: error!.file, line: error!.line, column: error!.column, text: error!.text }, { file: 'more', line: 2, column: 7, text: 'cache 0' })
   })
 
+  test('an import that fails, and a mistake of syntax, hide no other mistake before them', () => {
+    assert.deepEqual(errorsOf(findings('. {\n helth\n import nothere\n cache 0\n}\n')), [
+      '2:2 unknown-directive: Unknown directive \'helth\'',
+      '3:9 bad-value: import: File to import not found: nothere',
+      '4:8 bad-value: cache: cache TTL can not be zero or negative: 0',
+    ])
+    assert.deepEqual(errorsOf(findings('. {\n helth\n etcd\n cache {\n')).map((line) => line.split(':').slice(0, 2).join(':')), ['2:2 unknown-directive', '3:2 unknown-directive', '4:8 syntax'])
+  })
+
+  test('what the parser passes over is a warning', () => {
+    assert.deepEqual(findings(`${WELL}}\n`).map(({ line, code, severity }) => `${line} ${code} ${severity}`), ['11 syntax warning'])
+  })
+
   test('remedies come from the error, else from the option\'s row', () => {
     const remedies = findings('. {\n cache {\n  sucess 1\n  denial 0\n }\n}').filter((finding) => finding.severity === 'error').map((finding) => finding.remedy)
     assert.equal(remedies[0], 'did you mean "success"?')

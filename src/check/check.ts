@@ -27,9 +27,10 @@ export interface CheckOptions {
 export function checkCorefile(source: Source, options: CheckOptions): Finding[] {
   const places = new Places(source, options.files)
   const errors: ConfigError[] = []
-  const corefile = attempt(errors, () => parseCorefile(source.text, { file: source.name, defaultPort: options.defaultPort, env: options.env, files: options.files, directives: [...options.plugins.keys()] }))
+  const corefile = attempt(errors, () => parseCorefile(source.text, { file: source.name, defaultPort: options.defaultPort, env: options.env, files: options.files, directives: [...options.plugins.keys()], recover: (error) => errors.push(error) }))
   const configuration = corefile === undefined ? undefined : build(corefile, options, errors)
   const findings = errors.map((error) => errorFinding(error, places, options.plugins))
+  if (corefile !== undefined) findings.push(...corefile.warnings.map((warning) => parserFinding(warning, places)))
   if (configuration !== undefined) findings.push(...warnings(configuration, places))
   return inOrder(findings)
 }
@@ -96,6 +97,13 @@ function warnings(configuration: Configuration, places: Places): Finding[] {
     ({ code: rule.code, severity: 'warning', ...places.of(token), message, remedy })))
 }
 
+/** `FILE:LINE:COLUMN: TEXT`, or a text alone. */
+function parserFinding(warning: string, places: Places): Finding {
+  const [, file, line, column, text] = /^(.*?):(\d+):(\d+): (.*)$/s.exec(warning) ?? []
+  const place = file === undefined ? { file, line: undefined, column: undefined } : { file, line: Number(line), column: Number(column) }
+  return { code: 'syntax', severity: 'warning', ...places.of(place), message: text ?? warning, remedy: 'it is passed over; correct it, so that it says what is meant' }
+}
+
 function errorFinding(error: ConfigError, places: Places, plugins: ReadonlyMap<string, Plugin>): Finding {
   const { message, remedy } = remedyFor(error, plugins)
   return { code: error.code, severity: 'error', ...places.of(error), message, remedy }
@@ -111,7 +119,7 @@ class Places {
     this.#files = files
   }
 
-  of({ file, line, column }: Pick<Token, 'file' | 'line' | 'column'> | ConfigError): Position {
+  of({ file, line, column }: { readonly file: string | undefined; readonly line: number | undefined; readonly column: number | undefined }): Position {
     if (file === undefined || file === this.#source.name) return this.#source.locate(line ?? 1, column ?? 1)
     return { file, line: line ?? 1, column: column ?? 1, text: this.#importedLine(file, line ?? 1) }
   }

@@ -17,6 +17,8 @@ export interface ParseOptions {
   readonly files: CorefileFiles
   /** Names of the directives that the program has. */
   readonly directives: readonly string[]
+  /** Takes mistakes that can be passed over instead of their ending it all: imports that fail, unknown directives before a mistake of syntax. */
+  readonly recover?: (error: ConfigError) => void
 }
 
 /**
@@ -94,14 +96,16 @@ class Parser {
   readonly #importer: Importer
   readonly #environment: Environment
   readonly #known: readonly string[]
+  readonly #recover: ParseOptions['recover']
   #at = 0
-  #unknown: ConfigError | undefined
+  readonly #unknown: ConfigError[] = []
 
   constructor(tokens: Token[], importer: Importer, options: ParseOptions) {
     this.#tokens = tokens
     this.#importer = importer
     this.#environment = options.env
     this.#known = options.directives
+    this.#recover = options.recover
   }
 
   /** Throws the first mistake of syntax. */
@@ -113,10 +117,12 @@ class Parser {
         if (block !== undefined) blocks.push(block)
       }
     } catch (error) {
-      if (error instanceof ConfigError) throw this.#unknown ?? error
+      if (!(error instanceof ConfigError)) throw error
+      if (this.#recover === undefined) throw this.#unknown[0] ?? error
+      this.#unknown.forEach(this.#recover)
       throw error
     }
-    return { blocks, unknown: this.#unknown }
+    return { blocks, unknown: this.#unknown[0] }
   }
 
   /** Undefined for a snippet, and for what is no block. */
@@ -197,7 +203,7 @@ class Parser {
     const written = this.#tokens[this.#at++]!
     const word: Token = { ...withEnvironment(written, this.#environment), written: written.text }
     const name = word.text
-    if (!this.#known.includes(name)) this.#unknown ??= unknownAt(word, name, this.#known)
+    if (!this.#known.includes(name)) this.#unknown.push(unknownAt(word, name, this.#known))
     const use = [word]
     const open: Token[] = []
     for (; ;) {
@@ -237,13 +243,21 @@ class Parser {
       const rest: Token[] = []
       for (let i = this.#at + 1; i < this.#tokens.length && !isNewLine(this.#tokens[i - 1], this.#tokens[i]!) && !isBrace(this.#tokens[i]!, '}'); i++) rest.push(this.#tokens[i]!)
       const argument = rest[0] === undefined ? undefined : withEnvironment(rest[0], this.#environment)
-      const imported = this.#importer.expand(word, argument, rest[1])
+      const imported = this.#import(word, argument, rest[1])
       const [first, ...others] = imported
       const behind = this.#tokens[this.#at + 1 + rest.length]
       if (behind !== undefined) this.#tokens[this.#at + 1 + rest.length] = { ...behind, fresh: true }
       this.#tokens.splice(this.#at, 1 + rest.length, ...(first === undefined ? [] : [{ ...first, fresh: true as const }, ...others]))
     }
     return expanded
+  }
+
+  #import(word: Token, argument: Token | undefined, extra: Token | undefined): readonly Token[] {
+    if (this.#recover === undefined) return this.#importer.expand(word, argument, extra)
+    const errors: ConfigError[] = []
+    const [imported] = attempt(errors, () => this.#importer.expand(word, argument, extra))
+    errors.forEach(this.#recover)
+    return imported ?? []
   }
 
   #warn(token: Token, text: string): void {

@@ -30,7 +30,7 @@ export function expandTemplate(template: string, values: TemplateValues, kubeDns
 
 /** A template with the values that the shipped manifests end up with, line by line: what `check` looks at in place of a node's own. */
 export function expandSample(template: string): string {
-  const values = { localIps: ['169.254.20.10', '10.96.0.10'], clusterDns: '10.96.0.11', prometheusAddress: ':9253', port: 53 }
+  const values = { localIps: ['169.254.20.10'], clusterDns: '10.96.0.11', prometheusAddress: ':9253', port: 53 }
   return expandTemplate(template, values, NO_KUBE_DNS)
 }
 
