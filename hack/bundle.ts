@@ -27,6 +27,14 @@ const kubeConfigOnly: Plugin = {
   },
 }
 
+/** Of netlink the raw socket alone: its tables of names and its protocols are a quarter of the agent's program. */
+const rawNetlinkOnly: Plugin = {
+  name: 'raw-netlink-only',
+  setup({ onResolve }) {
+    onResolve({ filter: /^netlink$/ }, () => ({ path: join(root, 'node_modules/netlink/dist/raw.js') }))
+  },
+}
+
 /** The status page is files beside its module in the checkout, and text in the bundle. */
 const pageAsText: Plugin = {
   name: 'page-as-text',
@@ -50,12 +58,16 @@ for (const program of ['hearth-node', 'hearth-cluster']) {
     platform: 'node',
     format: 'esm',
     target: 'node24',
+    // What is loaded on demand only, such as the client of the API server, stays out of memory until then.
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
     minifySyntax: true,
+    minifyWhitespace: true,
     legalComments: 'none',
     banner: { js: BANNER },
     // Stays a package, because it looks for its addon among packages.
     external: ['koffi'],
-    plugins: [kubeConfigOnly, pageAsText],
+    plugins: [kubeConfigOnly, rawNetlinkOnly, pageAsText],
     logLevel: 'warning',
   })
   copyKoffi(join(folder, program, 'lib', 'node_modules'))

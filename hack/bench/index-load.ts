@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fullLoad, latency, type Load } from './load.ts'
+import { dnsperf, type Load } from './dnsperf.ts'
 import { Pinned } from './process.ts'
 
 const SERVICES = 10_000
@@ -18,6 +18,7 @@ const FOLLOW_MS = 5000
 
 export interface IndexFigures {
   readonly peer: string
+  readonly pods: 'insecure' | 'verified'
   readonly readyMs: number
   readonly peakMegabytes: number
   readonly cpuMicroseconds: number
@@ -52,19 +53,19 @@ export async function measureIndex({ peer, pods, folder, port, cores, seconds, c
   const startMs = performance.now()
   const server = new Pinned(cores.server, command(conf))
   let peakMegabytes = 0
-  const sampler = setInterval(() => { peakMegabytes = Math.max(peakMegabytes, server.ended ? 0 : server.unsharedMegabytes()) }, 20)
+  const sampler = setInterval(() => { peakMegabytes = Math.max(peakMegabytes, server.ended ? 0 : server.memory().unsharedMb) }, 20)
   try {
     await until(async () => (await fetch(`http://127.0.0.1:${readyPort}/ready`).catch(() => undefined))?.ok === true, READY_MS, () => `${peer} does not get ready: ${server.output}`)
     const readyMs = performance.now() - startMs
     const queries = join(folder, 'index.txt')
     writeFileSync(queries, await control('names'))
-    const load: Load = { core: cores.load, port, queries, seconds, protocol: 'udp' }
-    await fullLoad({ ...load, seconds: 2 })
-    const before = server.cpuMicroseconds()
-    const full = await fullLoad(load)
-    const cpu = server.cpuMicroseconds() - before
+    const load: Load = { core: cores.load, port, queries, seconds, protocol: 'udp', rate: 0 }
+    await dnsperf({ ...load, seconds: 2 })
+    const before = server.cpu().total
+    const full = await dnsperf(load)
+    const cpu = server.cpu().total - before
     await control(`churn?rate=${CHANGES_PER_SECOND}`)
-    const late = await latency(load, QUERIES_PER_SECOND)
+    const late = await dnsperf({ ...load, rate: QUERIES_PER_SECOND })
     const last = JSON.parse(await control('stop')) as { name: string; address: string }
     const changedMs = performance.now()
     const resolver = new Resolver({ timeout: 200, tries: 1 })
@@ -72,10 +73,10 @@ export async function measureIndex({ peer, pods, folder, port, cores, seconds, c
     const endpoint = `${last.address.replaceAll('.', '-')}.${last.name}.svc.cluster.local`
     await until(async () => (await resolver.resolve4(endpoint).catch((): string[] => [])).includes(last.address), FOLLOW_MS, () => `${peer} does not follow: no ${endpoint}`)
     const lagMs = performance.now() - changedMs
-    const listing = latency({ ...load, seconds: 4 }, 1000)
+    const listing = dnsperf({ ...load, seconds: 4, rate: 1000 })
     await sleep(500)
     await control('expire')
-    return { peer, readyMs, peakMegabytes, cpuMicroseconds: cpu / full.answered, p50: late.p50, p99: late.p99, lagMs, relistMaxMs: (await listing).max / 1000 }
+    return { peer, pods, readyMs, peakMegabytes, cpuMicroseconds: cpu / full.answered, p50: late.p50, p99: late.p99, lagMs, relistMaxMs: (await listing).max / 1000 }
   } finally {
     clearInterval(sampler)
     await server.stop()

@@ -1,9 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
-/** Ticks of /proc/PID/stat a second: USER_HZ, which is 100 wherever Linux runs Node. */
-const TICKS_PER_SECOND = 100
+const OUTPUT_KEPT = 1_000_000
+
+/** CPU time so far, in microseconds. */
+export interface Cpu {
+  readonly total: number
+  readonly user: number
+  readonly system: number
+}
+
+export interface Memory {
+  readonly rssMb: number
+  /** RssAnon and RssShmem: what no other process shares. */
+  readonly unsharedMb: number
+}
 
 /** A program bound to one core. */
 export class Pinned {
@@ -12,27 +24,34 @@ export class Pinned {
 
   constructor(core: number, command: readonly string[]) {
     this.#child = spawn('taskset', ['-c', String(core), ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
-    for (const stream of [this.#child.stdout!, this.#child.stderr!]) stream.on('data', (chunk: Buffer) => { this.output = (this.output + chunk.toString()).slice(-100_000) })
+    for (const stream of [this.#child.stdout!, this.#child.stderr!]) stream.on('data', (chunk: Buffer) => { this.output = (this.output + chunk.toString()).slice(-OUTPUT_KEPT) })
   }
 
   get ended(): boolean {
     return this.#child.exitCode !== null
   }
 
-  /** CPU time of all its threads so far, user and system. */
-  cpuMicroseconds(): number {
+  /** Of all threads. The total is the scheduler's, in nanoseconds; the kernel tells user and system apart by its ticks only. */
+  cpu(): Cpu {
+    const task = `/proc/${this.#child.pid}/task`
+    const total = readdirSync(task).reduce((sum, thread) => sum + Number(readFileSync(`${task}/${thread}/schedstat`, 'utf8').split(' ')[0]), 0) / 1000
     const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
-    return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1e6
+    const [user, system] = [Number(fields[11]), Number(fields[12])]
+    const share = user + system === 0 ? 0 : user / (user + system)
+    return { total, user: total * share, system: total * (1 - share) }
   }
 
-  residentMegabytes(): number {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))![1]) / 1024
-  }
-
-  /** Memory of its own: what cannot be shared with another process of the same program. */
-  unsharedMegabytes(): number {
+  memory(): Memory {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
-    return (Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0) + Number(/RssShmem:\s+(\d+)/.exec(status)?.[1] ?? 0)) / 1024
+    const kb = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)
+    return { rssMb: kb('VmRSS') / 1024, unsharedMb: (kb('RssAnon') + kb('RssShmem')) / 1024 }
+  }
+
+  /** Milliseconds of every garbage collection that `--trace-gc` has told of since the last call. */
+  takePauses(): number[] {
+    const pauses = [...this.output.matchAll(/(?:Scavenge|Mark-Compact|Minor).*?([\d.]+) \/ [\d.]+ ms/g)].map((match) => Number(match[1]))
+    this.output = ''
+    return pauses
   }
 
   async stop(): Promise<void> {

@@ -2,103 +2,81 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const OBJECTS = fileURLToPath(new URL('../demo/objects', import.meta.url))
-
-/** What a server has to do: how queries are made, and what each kind of server needs to answer them. */
-export interface Workload {
-  readonly name: string
-  /** Which of our programs does this work. */
-  readonly program: 'hearth-node' | 'hearth-cluster'
-  readonly protocol: 'udp' | 'tcp'
-  /** Names of a query file; `unique` never repeats one. */
-  readonly names: 'shop' | 'few' | 'unique'
-  readonly corefile: (port: number, upstream: number) => string
-  /** The `server:` part and more of unbound.conf. */
-  readonly unbound: (upstream: number) => string
-}
-
 /** As the images start Node; a test compares them. */
-export const NODE_FLAGS = '--max-semi-space-size=8'
+export const NODE_FLAGS = ['--max-semi-space-size=8', '--v8-pool-size=1', '--expose-gc'] as const
 
-/** Services of hack/demo/objects. */
-export const SHOP = ['cart', 'checkout', 'search', 'images'].map((service) => `${service}.shop.svc.cluster.local`)
+const ECHO = fileURLToPath(new URL('./echo.ts', import.meta.url))
 
-const forwardZone = (upstream: number, tcp: boolean) => `forward-zone:\n  name: "."\n  forward-addr: 127.0.0.1@${upstream}\n  forward-tcp-upstream: ${tcp ? 'yes' : 'no'}\n`
+export type PeerName = 'echo floor' | 'hearth' | 'hearth, dgram' | 'unbound' | 'dnsdist' | 'dnsmasq' | 'CoreDNS' | 'node-cache'
 
-export const WORKLOADS: readonly Workload[] = [
-  {
-    name: 'cluster: names of Services', program: 'hearth-cluster', protocol: 'udp', names: 'shop',
-    corefile: (port) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    kubernetes cluster.local {\n        objects ${OBJECTS}\n    }\n    cache 30\n    loadbalance\n}\n`,
-    unbound: () => SHOP.map((name) => `  local-data: "${name}. 5 IN A 10.96.0.1"\n`).join(''),
-  },
-  {
-    name: 'cluster: cached names', program: 'hearth-cluster', protocol: 'udp', names: 'few',
-    corefile: (port, upstream) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    cache 3600\n    forward . 127.0.0.1:${upstream}\n}\n`,
-    unbound: (upstream) => forwardZone(upstream, false),
-  },
-  {
-    name: 'cluster: cached names over TCP', program: 'hearth-cluster', protocol: 'tcp', names: 'few',
-    corefile: (port, upstream) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    cache 3600\n    forward . 127.0.0.1:${upstream}\n}\n`,
-    unbound: (upstream) => forwardZone(upstream, false),
-  },
-  {
-    name: 'cluster: misses, to an upstream over UDP', program: 'hearth-cluster', protocol: 'udp', names: 'unique',
-    corefile: (port, upstream) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    cache 30\n    forward . 127.0.0.1:${upstream}\n}\n`,
-    unbound: (upstream) => forwardZone(upstream, false),
-  },
-  {
-    name: 'node: cached names', program: 'hearth-node', protocol: 'udp', names: 'few',
-    corefile: (port, upstream) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    cache 3600\n    forward . 127.0.0.1:${upstream} {\n        force_tcp\n    }\n}\n`,
-    unbound: (upstream) => forwardZone(upstream, true),
-  },
-  {
-    name: 'node: misses, to the cluster over TCP', program: 'hearth-node', protocol: 'udp', names: 'unique',
-    corefile: (port, upstream) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    cache 30\n    forward . 127.0.0.1:${upstream} {\n        force_tcp\n    }\n}\n`,
-    unbound: (upstream) => forwardZone(upstream, true),
-  },
-]
-
-/** A kind of server, and the command that runs it on a workload. */
-export interface Peer {
-  readonly name: string
-  command(folder: string, workload: Workload, port: number, upstream: number): readonly string[]
+/** Where a server runs. */
+export interface Place {
+  readonly folder: string
+  readonly bundle: string
+  readonly port: number
+  readonly upstream: number
 }
 
-export function ours(program: Workload['program'], bundle: string): Peer {
-  return {
-    name: program,
-    command(folder, workload, port, upstream) {
-      const conf = join(folder, 'Corefile')
-      writeFileSync(conf, workload.corefile(port, upstream))
-      const node = program === 'hearth-node' ? ['-localip', '127.0.0.1', '-setupinterface=false', '-setupiptables=false', '-metrics-listen-address', '', '-basecorefile', join(folder, 'none')] : []
-      return [process.execPath, NODE_FLAGS, join(bundle, program, 'lib', `${program}.mjs`), '-conf', conf, '-dns.port', String(port), ...node]
-    },
-  }
-}
+/** The command of a caching forwarder. Undefined where it is not installed or not named by its environment variable. */
+export type Command = (place: Place) => readonly string[]
 
-/** A program that reads the same Corefile; manifests are not among what it can. */
-export function corefilePeer(name: string, command: string): Peer {
-  return {
-    name,
-    command(folder, workload, port, upstream) {
-      const conf = join(folder, `${name}.Corefile`)
-      const hosts = `hosts {\n${SHOP.map((each, i) => `        10.96.0.${i + 1} ${each}`).join('\n')}\n    }`
-      writeFileSync(conf, workload.corefile(port, upstream).replace(/kubernetes cluster\.local \{\s+objects .*\s+\}/, hosts))
-      return command.replaceAll('{conf}', conf).replaceAll('{port}', String(port)).split(' ')
-    },
-  }
-}
-
-export const UNBOUND: Peer = {
-  name: 'unbound',
-  command(folder, workload, port, upstream) {
-    return unbound(join(folder, 'unbound'), port, workload.unbound(upstream))
+export const AGENTS: Readonly<Record<PeerName, Command | undefined>> = {
+  'echo floor': ({ port }) => [process.execPath, ECHO, String(port)],
+  hearth: (place) => hearth(place, 'auto'),
+  'hearth, dgram': (place) => hearth(place, 'dgram'),
+  unbound: ({ folder, port, upstream }) => unbound(join(folder, 'unbound'), port, `forward-zone:\n  name: "."\n  forward-addr: 127.0.0.1@${upstream}\n`),
+  dnsdist: ({ folder, port, upstream }) => {
+    const conf = join(folder, 'dnsdist.conf')
+    writeFileSync(conf, `setLocal("127.0.0.1:${port}")\nnewServer("127.0.0.1:${upstream}"):setUp()\ngetPool(""):setCache(newPacketCache(20000, { maxTTL = 86400 }))\nsetSecurityPollSuffix("")\n`)
+    return ['dnsdist', '--supervised', '--disable-syslog', '-C', conf]
   },
+  dnsmasq: ({ port, upstream }) => ['dnsmasq', '-k', '-p', String(port), '-a', '127.0.0.1', '-z', '-R', '-h', '-c', '10000', '-C', '/dev/null', '-u', 'root', '-S', `127.0.0.1#${upstream}`, '--dns-forward-max=1000'],
+  CoreDNS: process.env['BENCH_COREDNS'] === undefined ? undefined : (place) => [process.env['BENCH_COREDNS']!, '-conf', corefile(place, 'CoreDNS', forwarder), '-dns.port', String(place.port)],
+  'node-cache': process.env['BENCH_NODE_CACHE'] === undefined ? undefined : (place) => [
+    process.env['BENCH_NODE_CACHE']!, '-localip', '127.0.0.1', '-conf', corefile(place, 'node-cache', forwarder), '-setupinterface=false', '-setupiptables=false', '-metrics-listen-address', '127.0.0.1:0', '-basecorefile', join(place.folder, 'none'),
+  ],
 }
 
-/** What everybody forwards to: an answer of a week for every name below bench.example. */
+/** Programs that keep the index of a cluster, by the Corefile that they read. */
+export function clusterCommands(bundle: string): readonly (readonly [string, (conf: string) => readonly string[]])[] {
+  const coredns = process.env['BENCH_COREDNS']
+  return [
+    ['hearth', (conf) => [process.execPath, ...NODE_FLAGS, join(bundle, 'hearth-cluster/lib/hearth-cluster.mjs'), '-admin-listen-address', '', '-conf', conf]],
+    ...coredns === undefined ? [] : [['CoreDNS', (conf: string) => [coredns, '-conf', conf]] as const],
+  ]
+}
+
+/** The resolver that an agent asks: a cluster's, for names outside of the cluster. */
+export function resolver(name: PeerName, place: Place): readonly string[] {
+  const conf = corefile(place, 'resolver', forwarder)
+  if (name === 'CoreDNS') return [process.env['BENCH_COREDNS']!, '-conf', conf, '-dns.port', String(place.port)]
+  return [process.execPath, ...NODE_FLAGS, '--trace-gc', join(place.bundle, 'hearth-cluster/lib/hearth-cluster.mjs'), '-admin-listen-address', '', '-conf', conf, '-dns.port', String(place.port)]
+}
+
+/** The agent in front of a resolver: asks it over TCP, as NodeLocal DNSCache does. */
+export function agentOf(name: PeerName, place: Place): readonly string[] {
+  if (name === 'CoreDNS') return [...AGENTS['node-cache']!(place)].map((word) => (word.endsWith('node-cache.Corefile') ? corefile(place, 'agent', asker) : word))
+  return hearth(place, 'auto', asker)
+}
+
+/** What everybody forwards to: an answer of a week for every name below bench.example, and denials below nowhere.example. */
 export function upstreamCommand(folder: string, port: number): readonly string[] {
-  return unbound(join(folder, 'upstream'), port, '  local-zone: "bench.example." redirect\n  local-data: "bench.example. 604800 IN A 192.0.2.1"\n')
+  return unbound(join(folder, 'upstream'), port, '  local-zone: "bench.example." redirect\n  local-data: "bench.example. 604800 IN A 192.0.2.1"\n'
+    + '  local-zone: "nowhere.example." static\n  local-data: "nowhere.example. 3600 IN SOA ns.nowhere.example. root.nowhere.example. 1 3600 600 86400 3600"\n')
+}
+
+const forwarder = ({ port, upstream }: Place) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    prometheus 127.0.0.1:0\n    cache 3600\n    forward . 127.0.0.1:${upstream}\n    loadbalance\n}\n`
+const asker = ({ port, upstream }: Place) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    prometheus 127.0.0.1:0\n    cache 3600\n    forward . 127.0.0.1:${upstream} {\n        force_tcp\n    }\n}\n`
+
+function hearth(place: Place, engine: string, text = forwarder): readonly string[] {
+  return [process.execPath, ...NODE_FLAGS, '--trace-gc', join(place.bundle, 'hearth-node/lib/hearth-node.mjs'), '-engine', engine, '-localip', '127.0.0.1', '-setupinterface=false', '-setupiptables=false',
+    '-metrics-listen-address', '', '-admin-listen-address', '', '-basecorefile', join(place.folder, 'none'), '-conf', corefile(place, `hearth-${engine}`, text), '-dns.port', String(place.port)]
+}
+
+function corefile(place: Place, name: string, text: (place: Place) => string): string {
+  const path = join(place.folder, `${name}.Corefile`)
+  writeFileSync(path, text(place))
+  return path
 }
 
 function unbound(folder: string, port: number, rest: string): readonly string[] {
@@ -118,6 +96,7 @@ function unbound(folder: string, port: number, rest: string): readonly string[] 
   module-config: "iterator"
   num-threads: 1
   so-reuseport: no
+  so-rcvbuf: 4m
   outgoing-range: 4096
   num-queries-per-thread: 4096
   msg-cache-size: 64m

@@ -9,6 +9,7 @@ import { takeEarlySignals } from './early-signals.ts'
 import { Pidfile } from './pidfile.ts'
 import type { EngineChoice } from './udp-engine.ts'
 import { Server } from './server.ts'
+import { settleMemory } from './settle-memory.ts'
 import { ServerView } from './view.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
 
@@ -74,6 +75,7 @@ export async function runProgram(program: Program): Promise<void> {
     pidfile.write()
     await program.serving?.(world, server)
     life.started()
+    settleMemory(world.clock, world.log)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     await program.left?.()

@@ -34,8 +34,11 @@ describe('facts in two places', () => {
   })
 
   test('Node is started with the same flags everywhere', () => {
-    const flags = [/ENTRYPOINT \["node", "([^"]+)"/.exec(read('Dockerfile.node')), /ENTRYPOINT \["node", "([^"]+)"/.exec(read('Dockerfile.cluster')), /^flags=(.*)$/m.exec(read('hack/set-up.sh'))]
-    for (const found of flags) assert.equal(found?.[1], NODE_FLAGS)
+    for (const page of ['Dockerfile.node', 'Dockerfile.cluster']) {
+      const [, words] = /ENTRYPOINT \["node", (.+), "\/opt/.exec(read(page)) ?? []
+      assert.deepEqual(JSON.parse(`[${words}]`), NODE_FLAGS)
+    }
+    assert.equal(/^flags='(.*)'$/m.exec(read('hack/set-up.sh'))?.[1], NODE_FLAGS.join(' '))
   })
 
   test('the lock file names no download address', () => {

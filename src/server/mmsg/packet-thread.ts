@@ -8,7 +8,7 @@ import { TallyMemory } from './tally-memory.ts'
 import type { WorkerStart } from './worker.ts'
 
 /** How long a worker's wait may take: so long it may not see that sockets have changed, or that it shall end. */
-const WAIT_MS = 100
+const WAIT_MS = 200
 /** A worker that dies is replaced after this, so that one that cannot start does not keep the machine busy. */
 const REPLACE_AFTER_MS = 50
 /** What a worker's heap may hold: it makes next to nothing. */
