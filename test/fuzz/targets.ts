@@ -12,6 +12,9 @@ import { assemble } from '../../src/cluster/source/assemble.ts'
 import { parseManifests } from '../../src/cluster/source/manifest-file.ts'
 import { decodeObject, ObjectError } from '../../src/cluster/decode.ts'
 import { ProtobufError } from '../../src/cluster/source/protobuf.ts'
+import { ClusterIndex } from '../../src/cluster/index.ts'
+import { decodeSnapshot, encodeSnapshot, sha256 } from '../../src/cluster/snapshot/format.ts'
+import { FakeClock } from '../../src/base/fake-clock.ts'
 import { decodeList, decodeStatus, decodeWatchEvent } from '../../src/cluster/source/protobuf-objects.ts'
 import { encodeEvent, encodeList } from '../support/api-server/protobuf.ts'
 import { parseSelector } from '../../src/cluster/selector.ts'
@@ -69,6 +72,15 @@ function apiMessages(): Uint8Array[] {
   return [encodeEvent('ADDED', service).subarray(4), encodeEvent('MODIFIED', slice).subarray(4), encodeList('EndpointSlice', { resourceVersion: '7', continue: 'x' }, [slice, slice]), encodeEvent('ERROR', { kind: 'Status', code: 410, message: 'gone' }).subarray(4)]
 }
 
+function snapshot(): Uint8Array {
+  const index = new ClusterIndex(new FakeClock())
+  index.put({ kind: 'Namespace', name: 'shop' })
+  index.put({ kind: 'Service', namespace: 'shop', name: 'Cart', type: 'ClusterIP', clusterIps: ['10.96.0.1', 'fd00::1'], externalName: '', ports: [{ name: 'http', port: 80, protocol: 'TCP' }], externalIps: ['lb.example'], hasSelector: true })
+  index.put({ kind: 'EndpointSlice', namespace: 'shop', name: 's', service: 'cart', addresses: [{ text: '10.1.0.1', hostname: 'a', targetName: 'b', zone: 'z' }], ports: [{ name: '', port: -1, protocol: '' }], triggeredMs: undefined })
+  index.put({ kind: 'Pod', namespace: 'shop', name: 'p', ip: '10.1.0.1', deleting: false })
+  return Buffer.concat([...encodeSnapshot(index, 'fuzz', 1)])
+}
+
 export const TARGETS: readonly Target[] = [
   {
     name: 'message', seeds: packets(),
@@ -103,6 +115,14 @@ export const TARGETS: readonly Target[] = [
         if (event !== undefined) attempt(() => decodeObject(kind, event.object), ObjectError)
         for (const item of (attempt(() => decodeList(kind, buffer), ProtobufError)?.items ?? []) as readonly unknown[]) attempt(() => decodeObject(kind, item), ObjectError)
       }
+    },
+  },
+  {
+    name: 'snapshot', seeds: [snapshot()],
+    run(bytes) {
+      // Its checksum is made to fit: everything behind it has to stand on its own.
+      const body = Buffer.from(bytes)
+      decodeSnapshot(Buffer.concat([body, sha256(body)]), 'fuzz')
     },
   },
   {
