@@ -14,6 +14,8 @@ const DIAL_TIMEOUT_MS = 3000
 export interface Events {
   closed(): void
   outOfOrder(): void
+  /** Answers came together, after a silence with questions under way. */
+  answered(answers: number, waitedMs: number): void
   session(session: Buffer): void
   idle(): void
 }
@@ -129,10 +131,15 @@ export class Connection implements Carrier {
   }
 
   #read(chunk: Uint8Array): void {
-    this.heardMs = this.#world.clock.nowMs()
+    const nowMs = this.#world.clock.nowMs()
+    const oldest = this.#pending.oldest
+    const waitedMs = oldest === undefined ? 0 : nowMs - Math.max(this.heardMs, oldest.sentMs)
+    const servedBefore = this.#served
+    this.heardMs = nowMs
     this.#doubted = false
     this.#frames.push(chunk)
     for (let packet = this.#frames.next(); packet !== undefined; packet = this.#frames.next()) this.#take(packet)
+    if (this.#ordered) this.#events.answered(this.#served - servedBefore, waitedMs)
     if (this.#pending.size > 0 || !this.#open) return
     if (!this.#alive(this.heardMs)) return this.close()
     this.#idleSinceMs = this.heardMs

@@ -7,6 +7,11 @@ import { Connection } from './tcp-connection.ts'
 const CONNECTIONS = 64
 /** Questions under way on a connection whose peer has not been seen to answer out of order: one slow name stalls at most so many. */
 const IN_ORDER_LIMIT = 4
+/** As long as such a peer never lets a connection wait, more of them go on one, so that fewer writes carry them. */
+const IN_ORDER_MOST = 32
+/** Answers without a wait that double the number, and the silence with questions under way that sets it back. */
+const FAST_ANSWERS = 128
+const WAIT_MS = 20
 /** Questions under way on a connection whose peer answers out of order. */
 const PIPELINE_LIMIT = 256
 
@@ -20,6 +25,8 @@ export class TcpPool {
   #session: Buffer | undefined
   /** The peer has answered out of order once: all its connections may carry more. */
   #outOfOrder = false
+  #inOrderLimit = IN_ORDER_LIMIT
+  #fastAnswers = 0
 
   constructor(endpoint: Endpoint, settings: ConnectionSettings, world: UpstreamWorld) {
     this.#endpoint = endpoint
@@ -36,18 +43,22 @@ export class TcpPool {
     for (const connection of this.#connections) connection.close()
   }
 
+  /** The first connection with room, so that the questions of one turn leave together; when all are busy, the one with least to do. */
   #choose(exchange: Exchange): Connection {
-    const limit = this.#outOfOrder ? PIPELINE_LIMIT : IN_ORDER_LIMIT
-    let best: Connection | undefined
+    const limit = this.#outOfOrder ? PIPELINE_LIMIT : this.#inOrderLimit
+    let least: Connection | undefined
     for (const connection of this.#connections) {
       if (!connection.takes(exchange.sentMs)) continue
-      if (best === undefined || connection.underWay < best.underWay) best = connection
-      if (best.underWay === 0) break
+      if (least === undefined || connection.underWay < least.underWay) least = connection
+      if (connection.underWay < limit) {
+        least = connection
+        break
+      }
     }
     const full = this.#connections.size >= CONNECTIONS
-    if (best !== undefined && best.underWay < (full ? PIPELINE_LIMIT : limit)) {
+    if (least !== undefined && least.underWay < (full ? PIPELINE_LIMIT : limit)) {
       exchange.reused = true
-      return best
+      return least
     }
     if (full) throw new UpstreamError('full', `${endpointLabel(this.#endpoint)}: too many queries under way over TCP`)
     return this.#open()
@@ -57,11 +68,24 @@ export class TcpPool {
     const connection = new Connection(this.#endpoint, this.#settings, this.#world, this.#session, {
       closed: () => this.#connections.delete(connection),
       outOfOrder: () => { this.#outOfOrder = true },
+      answered: (answers, waitedMs) => this.#answered(answers, waitedMs),
       session: (session) => { this.#session = session },
       idle: () => this.#thinOut(),
     })
     this.#connections.add(connection)
     return connection
+  }
+
+  /** CoreDNS asks upstreams of its own before it goes on with a connection: then there are waits, and few questions must share them. */
+  #answered(answers: number, waitedMs: number): void {
+    this.#fastAnswers += answers
+    if (waitedMs > WAIT_MS) {
+      this.#inOrderLimit = IN_ORDER_LIMIT
+      this.#fastAnswers = 0
+    } else if (this.#fastAnswers >= FAST_ANSWERS) {
+      this.#inOrderLimit = Math.min(IN_ORDER_MOST, 2 * this.#inOrderLimit)
+      this.#fastAnswers = 0
+    }
   }
 
   /** Closes the oldest idle connections beyond `max_idle_conns`. */
