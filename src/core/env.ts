@@ -148,6 +148,15 @@ export interface Host {
   environment(name: string): string | undefined
   /** Asks the process's own HTTP endpoint, as the health self-probe does. Rejects on failure or after `timeoutMs`. */
   httpGet(url: string, timeoutMs: number): Promise<number>
+  readonly profiler: Profiler
+}
+
+/** Looks into the running program, in V8's own formats. */
+export interface Profiler {
+  /** Everything on the heap, as JSON. The program does nothing else meanwhile. */
+  heapSnapshot(): Promise<string>
+  /** Where the time of the next `ms` goes, as JSON. */
+  cpuProfile(ms: number): Promise<string>
 }
 
 export interface InterfaceAddress {

@@ -15,7 +15,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   etcd: 'forward the zone to a server that reads etcd',
   grpc: 'use forward with tls:// upstreams',
   dnstap: 'use log',
-  pprof: 'remove it',
 }
 
 /** Why a word is no directive here. */

@@ -23,7 +23,9 @@ import { logPlugin } from './log/index.ts'
 import { loopPlugin } from './loop/index.ts'
 import { metadataPlugin } from './metadata/index.ts'
 import { minimalPlugin } from './minimal/index.ts'
+import { multisocketPlugin } from './multisocket/index.ts'
 import { nsidPlugin } from './nsid/index.ts'
+import { pprofPlugin } from './pprof/index.ts'
 import { prometheusPlugin } from './prometheus/index.ts'
 import { readyPlugin } from './ready/index.ts'
 import { reloadPlugin } from './reload/index.ts'
@@ -42,6 +44,7 @@ export const PLUGINS: readonly Plugin[] = [
   cancelPlugin,
   httpsPlugin,
   timeoutsPlugin,
+  multisocketPlugin,
   reloadPlugin,
   nsidPlugin,
   bufsizePlugin,
@@ -49,6 +52,7 @@ export const PLUGINS: readonly Plugin[] = [
   debugPlugin,
   readyPlugin,
   healthPlugin,
+  pprofPlugin,
   prometheusPlugin,
   errorsPlugin,
   logPlugin,

@@ -5,6 +5,7 @@ import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { parseResolvConf } from '../upstream/resolv-conf.ts'
 import type { Name } from '../wire/name.ts'
+import { systemProfiler } from './profiler.ts'
 import type { Files, Host, InterfaceAddress, Random } from '../core/env.ts'
 
 /** The machine, for stages. */
@@ -21,6 +22,7 @@ export const systemHost: Host = {
     request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)))
     request.on('error', reject)
   }),
+  profiler: systemProfiler,
 }
 
 export const systemFiles: Files = {

@@ -20,6 +20,7 @@ export function findings(corefile: string | Source, files: Readonly<Record<strin
       addresses: () => [{ link: 'lo', address: '127.0.0.1', loopback: true }, { link: 'eth0', address: '10.0.0.53', loopback: false }],
       environment: () => undefined,
       httpGet: () => Promise.reject(new Error('check asks nobody')),
+      profiler: { heapSnapshot: () => Promise.reject(new Error('check takes no profiles')), cpuProfile: () => Promise.reject(new Error('check takes no profiles')) },
     },
   })
 }

@@ -189,6 +189,7 @@ function makeWorld(options: TestOptions): Tame {
       addresses: () => options.interfaces ?? [{ link: 'lo', address: '127.0.0.1', loopback: true }, { link: 'eth0', address: '10.0.0.53', loopback: false }],
       environment: (name) => options.environment?.[name],
       httpGet: () => Promise.resolve(200),
+      profiler: { heapSnapshot: () => Promise.resolve('{"snapshot":"of a test"}'), cpuProfile: (ms) => Promise.resolve(`{"profile":"of ${ms} ms of a test"}`) },
     },
     fatal: (text) => { fatal.push(text) },
     panic: (_q, _stage, error) => { panics.push(error) },
