@@ -6,7 +6,7 @@ import { pprofPlugin } from './index.ts'
 const ask = async (queries: readonly string[]) => {
   const server = await testServer('. {\n pprof\n}', { plugins: [pprofPlugin] })
   const handle = server.http.get('localhost:6053 /debug/pprof/profile')!
-  const replies = await Promise.all(queries.map((query) => handle({ path: '/debug/pprof/profile', query, headers: {} })))
+  const replies = await Promise.all(queries.map((query) => handle({ method: 'GET', path: '/debug/pprof/profile', query, headers: {} })))
   return replies.map((reply) => `${reply.status} ${reply.body.trim()}`)
 }
 
