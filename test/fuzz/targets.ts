@@ -20,6 +20,7 @@ import { encodeEvent, encodeList } from '../support/api-server/protobuf.ts'
 import { parseSelector } from '../../src/cluster/selector.ts'
 import { parseDuration } from '../../src/base/duration.ts'
 import { formatIp, parseIp, parsePrefix } from '../../src/base/ip.ts'
+import { QuickQuestion } from '../../src/core/quick-question.ts'
 import { ExpressionError, parseExpression } from '../../src/core/expression.ts'
 import { ConfigError } from '../../src/corefile/error.ts'
 import { parseCorefile } from '../../src/corefile/parser.ts'
@@ -38,7 +39,7 @@ import { decodeMessage } from '../../src/wire/decode.ts'
 import { encodeMessage, fitReply, messageLength } from '../../src/wire/encode.ts'
 import { FrameReader } from '../../src/wire/frames.ts'
 import { Message, WireError } from '../../src/wire/message.ts'
-import { nameToWire, parseName, readName } from '../../src/wire/name.ts'
+import { lowerName, nameToWire, parseName, readName } from '../../src/wire/name.ts'
 import { formatRecord, parseRecord, RecordError } from '../../src/wire/record.ts'
 
 export interface Target {
@@ -86,6 +87,7 @@ export const TARGETS: readonly Target[] = [
     name: 'message', seeds: packets(),
     run(bytes) {
       acceptPacket(bytes)
+      readQuickly(bytes)
       const message = attempt(() => decodeMessage(bytes), WireError)
       if (message === undefined) return
       const again = decodeMessage(encodeMessage(message))
@@ -232,4 +234,16 @@ function attempt<T>(work: () => T, allowed: new (...args: never[]) => Error): T 
     if (!(error instanceof allowed) || error instanceof TypeError || (error instanceof RangeError && allowed !== RangeError)) throw error
     return undefined
   }
+}
+
+/** What the quick way takes for a query, the ordinary one takes for the same. */
+function readQuickly(bytes: Uint8Array): void {
+  const question = new QuickQuestion()
+  if (!question.read(bytes, 0, bytes.length)) return
+  const accepted = acceptPacket(bytes)
+  assert.equal(accepted.kind, 'query')
+  if (accepted.kind !== 'query') return
+  const { questions, edns, rd, ad, cd } = accepted.request
+  assert.deepEqual([question.type, question.class, question.text(), question.rd, question.ad, question.cd], [questions[0]!.type, questions[0]!.class, lowerName(questions[0]!.name), rd, ad, cd])
+  assert.deepEqual([question.edns, question.udpSize, question.do], [edns !== undefined, edns?.udpSize ?? 0, edns?.do ?? false])
 }

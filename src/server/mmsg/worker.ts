@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { workerData } from 'node:worker_threads'
 import { QuickQuestion } from '../../core/quick-question.ts'
 import { Datagrams, MSG, sendAll } from '../../native/datagrams.ts'
@@ -99,10 +100,17 @@ class PacketWorker {
     const { fd } = this.#sockets[socket]!
     for (let round = 0, wait = flags; round < ROUNDS; round++, wait = MSG.DONTWAIT) {
       const count = this.#libc.recvmmsg(fd, this.#in.memory.base, BATCH, wait, 0)
-      if (count <= 0) return
+      if (count < 0) return this.#failed()
+      if (count === 0) return
       this.#answer(socket, fd, count)
       if (count < BATCH) return
     }
+  }
+
+  /** Nothing came within the wait; or the socket is broken, and asking again at once would only keep the machine busy. */
+  #failed(): void {
+    const errno = this.#libc.errno()
+    if (errno !== constants.errno.EAGAIN && errno !== constants.errno.EINTR) this.#libc.poll(0, 0, this.#waitMs)
   }
 
   #answer(socket: number, fd: number, count: number): void {

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { NODE_FLAGS } from '../../hack/bench/servers.ts'
+import { encodeAsked } from '../support/query-mix.ts'
+import { exchange } from '../support/exchange.ts'
+import { freePort } from '../support/ports.ts'
+import { Program } from '../support/program.ts'
+import { until } from '../support/until.ts'
+
+const BUNDLE = fileURLToPath(new URL('../../hack/bundle.ts', import.meta.url))
+const LIMIT_BYTES = 96 * 1024 * 1024
+const NAMES = 10_000
+
+/** A new cgroup with a limit of memory, of either version; undefined where we may not make one. */
+function limitedGroup(): { readonly folder: string; readonly peak: () => number } | undefined {
+  const name = `hearth-test-${process.pid}`
+  for (const [root, limit, peak] of [['/sys/fs/cgroup/memory', 'memory.limit_in_bytes', 'memory.max_usage_in_bytes'], ['/sys/fs/cgroup', 'memory.max', 'memory.peak']] as const) {
+    const folder = join(root, name)
+    try {
+      mkdirSync(folder)
+      if (existsSync(join(folder, limit))) {
+        writeFileSync(join(folder, limit), String(LIMIT_BYTES))
+        return { folder, peak: () => Number(readFileSync(join(folder, peak), 'utf8')) }
+      }
+      rmdirSync(folder)
+    } catch (error) {
+      // Not our machine to make groups on: the caller says what is missing.
+      if (!['EACCES', 'EROFS', 'ENOENT', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
+  }
+  return undefined
+}
+
+test('the agent with 10,000 names runs within 96 MiB', { timeout: 120_000 }, async (context) => {
+  const group = limitedGroup()
+  if (group === undefined) return context.skip('needs cgroups that can be written')
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-memory-'))
+  execFileSync(process.execPath, [BUNDLE, join(folder, 'out')])
+  const port = await freePort()
+  writeFileSync(join(folder, 'Corefile'), `.:${port} {\n bind 127.0.0.1\n errors\n prometheus 127.0.0.1:${await freePort()}\n cache 3600 {\n  success ${NAMES * 2}\n }\n loadbalance\n template IN A {\n  answer "{{ .Name }} 3600 IN A 192.0.2.1" "{{ .Name }} 3600 IN A 192.0.2.2"\n }\n}\n`)
+  writeFileSync(join(folder, 'start'), `#!/bin/sh\necho $$ > ${group.folder}/cgroup.procs\nexec ${process.execPath} ${NODE_FLAGS.join(' ')} ${folder}/out/hearth-node/lib/hearth-node.mjs -localip 127.0.0.1 -setupinterface=false -setupiptables=false -metrics-listen-address= -admin-listen-address= -basecorefile ${folder}/none -conf ${folder}/Corefile\n`, { mode: 0o755 })
+  const program = Program.start(`${folder}/start`)
+  try {
+    await until(() => / ready /.test(program.output) || program.ended, 30_000)
+    // Stored, then answered by the resolver thread, then by packet workers.
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < NAMES; i += 100) {
+        const packets = Array.from({ length: 100 }, (_, k) => encodeAsked({ name: `service-${i + k}.namespace-${i % 50}.svc.cluster.local.`, upper: false, type: 1, rd: true, ad: false, cd: false, edns: undefined }, k))
+        const { replies } = await exchange(packets, { host: '127.0.0.1', port, waitMs: 10_000 })
+        assert.equal(replies.length, 100, program.output)
+      }
+    }
+    assert.ok(!program.ended, program.output)
+    assert.ok(group.peak() <= LIMIT_BYTES)
+  } finally {
+    await program.stop()
+    rmdirSync(group.folder)
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
