@@ -83,6 +83,11 @@ export interface FoundElement {
   readonly expiresMs: number
 }
 
+/** Whether a rule's comment begins so. iptables keeps comments of rules that it restores among their expressions. */
+export function commentBegins(rule: Pick<FoundRule, 'comment' | 'expressions'>, text: string): boolean {
+  return rule.comment.startsWith(text) || rule.expressions.includes(text)
+}
+
 /** The messages of one transaction: all or nothing. */
 export function transaction(messages: readonly Message[]): Message[] {
   return [mark(BATCH.BEGIN), ...messages.map((each) => ({ ...each, flags: each.flags | FLAG.ACK })), mark(BATCH.END)]

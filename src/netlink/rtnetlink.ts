@@ -40,11 +40,11 @@ export interface NewAddress extends Address {
 export class Rtnetlink {
   readonly #socket: NetlinkSocket
 
-  /** `changed`: links or addresses came, went or may have. */
+  /** `changed`: links or addresses came or went. Who must know all looks now and then besides. */
   constructor(changed?: () => void) {
     this.#socket = changed === undefined
       ? new NetlinkSocket(PROTOCOL.ROUTE)
-      : new NetlinkSocket(PROTOCOL.ROUTE, { groups: Object.values(GROUP), notify: changed, overrun: changed })
+      : new NetlinkSocket(PROTOCOL.ROUTE, { groups: Object.values(GROUP), notify: changed })
   }
 
   close(): void {

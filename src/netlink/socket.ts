@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { RawNetlinkSocket } from 'netlink'
 import { align } from './attributes.ts'
+import { dropQuietly } from './descriptor.ts'
 
 const HEADER_BYTES = 16
 const NLMSG_ERROR = 2
@@ -49,20 +50,24 @@ interface Waiting {
 export class NetlinkSocket {
   readonly #socket: RawNetlinkSocket
   readonly #notify: (message: Message) => void
-  readonly #overrun: () => void
   #sequence = 1
   #waiting: Waiting | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  /** `groups`: multicast groups to hear of. `overrun`: notifications were lost. Throws the system's error. */
-  constructor(protocol: number, options: { groups?: readonly number[]; notify?: (message: Message) => void; overrun?: () => void } = {}) {
+  /**
+   * `groups`: multicast groups to hear of, as far as their messages fit into the buffer; what does not fit is lost without a word.
+   * Throws the system's error.
+   */
+  constructor(protocol: number, options: { groups?: readonly number[]; notify?: (message: Message) => void } = {}) {
     this.#socket = new RawNetlinkSocket(protocol)
     this.#notify = options.notify ?? (() => {})
-    this.#overrun = options.overrun ?? (() => {})
     this.#socket.on('message', (bytes) => this.#receive(bytes))
     this.#socket.on('error', (error) => this.#fail(error))
-    for (const group of options.groups ?? []) this.#socket.addMembership(group)
+    this.#turn = dropQuietly(this.#socket.address().port).then((quiet) => {
+      if (!quiet || this.#closed) return
+      for (const group of options.groups ?? []) this.#socket.addMembership(group)
+    })
   }
 
   /** Sends one message and gives what the kernel answers. Rejects with NetlinkError. */
@@ -129,9 +134,7 @@ export class NetlinkSocket {
     else waiting.reject(error)
   }
 
-  /** ENOBUFS: the kernel had more to tell than fits. What we asked for ourselves has to be asked again. */
   #fail(error: { code: string; message: string }): void {
-    if (error.code === 'ENOBUFS') this.#overrun()
     this.#settle(new NetlinkError(error.code, 0, error.message))
   }
 }

@@ -1,6 +1,6 @@
 import { formatIp } from '../base/ip.ts'
 import { accept, counter, destinationIs, destinationPortIs, headerProtocolIs, sourceIs, sourcePortIs, type L4Name } from '../netlink/expressions.ts'
-import type { RuleSpec } from '../netlink/nft-messages.ts'
+import { commentBegins, type RuleSpec } from '../netlink/nft-messages.ts'
 import type { ChainPlace, Nftables } from '../netlink/nftables.ts'
 import { bytesOf, FAMILIES, ofFamily, type Wishes } from './wishes.ts'
 
@@ -39,8 +39,8 @@ export async function insertAcceptRules(nftables: Nftables, wishes: Wishes, mode
   for (const { place, rules } of acceptRules(wishes)) {
     const chain = (await nftables.chains(place.family, place.table)).find((each) => each.name === place.chain)
     if (chain === undefined || (mode === 'auto' && chain.policy !== 'drop')) continue
-    const there = new Set((await nftables.rules(place.family, place.table, place.chain)).map((each) => each.comment))
-    for (const each of rules.filter((one) => !there.has(one.comment))) {
+    const there = await nftables.rules(place.family, place.table, place.chain)
+    for (const each of rules.filter((one) => !there.some((found) => commentBegins(found, one.comment)))) {
       await nftables.insertRule(place, each)
       done.push(`${place.family} ${place.table} ${place.chain}: ${each.comment}`)
     }
@@ -53,10 +53,10 @@ export async function removeAcceptRules(nftables: Nftables): Promise<string[]> {
   const done: string[] = []
   for (const family of FAMILIES) {
     for (const each of [place(family, 'INPUT'), place(family, 'OUTPUT')]) {
-      const ours = (await nftables.rules(each.family, each.table, each.chain)).filter((found) => found.comment.startsWith(OURS))
+      const ours = (await nftables.rules(each.family, each.table, each.chain)).filter((found) => commentBegins(found, OURS))
       for (const found of ours) {
         await nftables.deleteRule(each, found.handle)
-        done.push(`${each.family} ${each.table} ${each.chain}: ${found.comment}`)
+        done.push(`${each.family} ${each.table} ${each.chain}: ${found.comment === '' ? OURS.trim() : found.comment}`)
       }
     }
   }

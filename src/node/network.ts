@@ -19,6 +19,8 @@ import { FAMILIES, LEASE_MS, ofFamily, type Wishes } from './wishes.ts'
 
 /** Notifications that come together are looked at together. */
 const SETTLE_MS = 100
+/** How often addresses are looked at although the kernel tells of changes: what it tells can be lost. */
+const ADDRESSES_MS = 3000
 /** How often the number is compared that every change of nftables increases. */
 const GENERATION_MS = 1000
 
@@ -144,6 +146,7 @@ export class NodeNetwork {
       const list = this.#wishes.addresses.map(formatIp).join(', ')
       throw new Error(`cannot add ${list} to the node: ${messageOf(error)}. Grant the capability NET_ADMIN; or add the addresses yourself and start with -setupinterface=false, which serves them without it`, { cause: error })
     }
+    this.#timers.push(this.#world.clock.every(ADDRESSES_MS, () => this.#settle()))
     if (this.#options.setupAddresses) this.#timers.push(this.#world.clock.every(RENEW_MS, () => void this.#attempt('interface_check', 'renewing addresses', () => this.#addresses.renew())))
   }
 

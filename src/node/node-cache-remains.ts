@@ -1,4 +1,4 @@
-import type { FoundRule } from '../netlink/nft-messages.ts'
+import { commentBegins } from '../netlink/nft-messages.ts'
 import type { Nftables } from '../netlink/nftables.ts'
 import type { Rtnetlink } from '../netlink/rtnetlink.ts'
 import { legacyTables } from './proxy-mode.ts'
@@ -15,7 +15,7 @@ export async function removeNodeCache(nftables: Nftables, routes: Rtnetlink, opt
   const done: string[] = []
   for (const family of ['ip', 'ip6'] as const) {
     for (const { table, chain } of PLACES) {
-      const theirs = (await nftables.rules(family, table, chain)).filter(isTheirs)
+      const theirs = (await nftables.rules(family, table, chain)).filter((rule) => commentBegins(rule, COMMENT))
       for (const rule of theirs) await nftables.deleteRule({ family, table, chain }, rule.handle)
       if (theirs.length > 0) done.push(`${theirs.length} rules of node-cache in ${family} ${table} ${chain}`)
     }
@@ -34,9 +34,4 @@ export function legacyAdvice(): string | undefined {
   if (!tables.includes('raw')) return undefined
   return 'iptables-legacy has a raw table here, which cannot be read over netlink. If node-cache made rules there, remove them with: '
     + `for i in iptables-legacy ip6tables-legacy; do $i-save | grep -v '${COMMENT}' | $i-restore; done`
-}
-
-/** Older iptables keeps the comment among the expressions. */
-function isTheirs(rule: FoundRule): boolean {
-  return rule.comment.startsWith(COMMENT) || rule.expressions.includes(COMMENT)
 }

@@ -80,6 +80,13 @@ export class ClusterLab {
     return file
   }
 
+  /** A Corefile that answers everything by itself. */
+  corefileOf(address: string): string {
+    const file = join(this.#folder, `Corefile.of-${address}`)
+    writeFileSync(file, `.:53 {\n    bind ${address}\n    template IN A {\n        answer "{{ .Name }} 60 IN A 192.0.2.7"\n    }\n}\n`)
+    return file
+  }
+
   async close(): Promise<void> {
     for (const resident of this.#residents.toReversed()) await resident.stop()
     for (const host of [this.pod, this.node, this.cluster]) await host.close()

@@ -12,7 +12,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   native: ['base'],
   wire: ['base'],
   corefile: ['base', 'wire'],
-  netlink: ['base'],
+  netlink: ['base', 'native'],
   core: ['base', 'wire', 'corefile'],
   upstream: ['base', 'wire', 'core'],
   cluster: ['base', 'core'],
