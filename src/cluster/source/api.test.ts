@@ -299,12 +299,30 @@ contexts: [{ name: here, context: { cluster: c, user: u } }, { name: there, cont
       await until(() => log.lines.some((line) => line.includes('the credentials are not accepted')))
     })
 
+    test('a token file that ends with a line break', async () => {
+      await server.close()
+      server = await ApiServerStandIn.open({ token: 'secret' })
+      server.apply(service('cart'))
+      writeFileSync(join(folder, 'token'), 'secret\n')
+      const file = join(folder, 'config')
+      writeFileSync(file, kubeconfig('x').replace('token: x', `tokenFile: ${join(folder, 'token')}`))
+      await start({}, { choice: { kind: 'kubeconfig', file, context: undefined } })
+      await synced()
+      assert.ok(has('cart'))
+    })
+
     test('what is missing is said', async () => {
       await assert.rejects(start({}, { choice: { kind: 'kubeconfig', file: join(folder, 'none'), context: undefined } }), /ENOENT/)
       const file = join(folder, 'config')
       writeFileSync(file, 'apiVersion: v1\nkind: Config\n')
       await assert.rejects(start({}, { choice: { kind: 'kubeconfig', file, context: undefined } }), /no cluster/)
       await assert.rejects(start({}, { choice: { kind: 'in-cluster' } }), /not in a cluster: the environment variable KUBERNETES_SERVICE_HOST is not set/)
+      process.env.KUBERNETES_SERVICE_HOST = '127.0.0.1'
+      try {
+        await assert.rejects(start({}, { choice: { kind: 'in-cluster' } }), /no credentials: .*\/token is not there; the Pod needs a service account whose token is mounted/)
+      } finally {
+        delete process.env.KUBERNETES_SERVICE_HOST
+      }
     })
   })
 })
