@@ -22,6 +22,7 @@ import { changedNames } from './changed.ts'
 import { explainKubernetes } from './explain.ts'
 import { ClusterExternals } from './externals.ts'
 import { findHits } from './hits.ts'
+import { clusterMetadata } from './metadata.ts'
 import type { KubernetesOptions } from './options.ts'
 import { QuickKubernetes } from './quick.ts'
 import { reverseNames } from './reverse.ts'
@@ -120,6 +121,10 @@ export class Kubernetes implements Stage {
 
   explain(q: Query): Facts {
     return explainKubernetes(q.question.name, this.#feed, this.#options)
+  }
+
+  metadata(label: string, q: Query): string | undefined {
+    return clusterMetadata(label, q, this.#feed.index, this.#options)
   }
 
   podAddress(namespace: string, name: string): string | undefined {
