@@ -7,7 +7,7 @@ import { Program } from '../support/program.ts'
 import { ask, difference, LOCAL, type Question, type Recorded } from './kubernetes-reply.ts'
 import { readObjects, type Change, type ObjectStore } from './object-store.ts'
 import type { Outcome } from './server.ts'
-import { missingDirectives } from './scope.ts'
+import { DEVIATIONS, missingDirectives } from './scope.ts'
 import { ZoneUpstream } from '../support/zone-upstream.ts'
 
 const HERE = fileURLToPath(new URL('kubernetes/', import.meta.url))
@@ -71,7 +71,9 @@ export async function judgeKubernetesFile(file: string, command: string, openSto
 
 async function judgeCase(each: Case, port: number, store: ObjectStore, slack: number): Promise<Outcome> {
   const problems = lacksAddresses(each) ? [] : each.steps === undefined ? await answerProblems(each.q!, each.expect!, port, slack) : await watchProblems(each, port, store, slack)
-  return { id: each.id, verdict: problems.length === 0 ? 'agrees' : 'differs', steps: 1, problems }
+  if (DEVIATIONS[`kubernetes/${each.id}`] === undefined) return { id: each.id, verdict: problems.length === 0 ? 'agrees' : 'differs', steps: 1, problems }
+  // As with server cases: a listed deviation that agrees after all is a stale list.
+  return problems.length === 0 ? { id: each.id, verdict: 'differs', steps: 1, problems: ['listed as a deviation, but agrees'] } : { id: each.id, verdict: 'deviates', steps: 1, problems }
 }
 
 /** A machine without an address of its own of a family gives other answers where the recording has one. */
