@@ -1,4 +1,4 @@
-import { isMap, isPair, isScalar, LineCounter, parseAllDocuments, type Pair, type Scalar, type YAMLMap } from 'yaml'
+import { isMap, isPair, isScalar, LineCounter, parseAllDocuments, type Document, type Pair, type Scalar, type YAMLMap } from 'yaml'
 import type { Finding } from './finding.ts'
 import { linesOf, type Source } from './source.ts'
 
@@ -32,8 +32,12 @@ export function readConfigMaps(file: string, text: string): ConfigMapFile {
       errors.push({ code: 'yaml', severity: 'error', file, line, column: col, text: lines[line - 1] ?? '', message: error.message.split('\n')[0]!, remedy: 'correct the YAML: kubectl would refuse it as well' })
     }
     if (document.errors.length > 0 || !isMap(document.contents)) continue
-    // Throws when aliases multiply themselves; what is checked below is scalars only.
-    document.toJS({ maxAliasCount: MAX_ALIASES })
+    const aliases = aliasProblem(document)
+    if (aliases !== undefined) {
+      const { line, col } = counter.linePos(document.contents.range?.[0] ?? 0)
+      errors.push({ code: 'yaml', severity: 'error', file, line, column: col, text: lines[line - 1] ?? '', message: aliases, remedy: 'write the value itself instead of the alias' })
+      continue
+    }
     for (const data of configMapData(document.contents)) {
       for (const pair of data.items) {
         if (!isPair(pair) || !isScalar(pair.value) || typeof pair.value.value !== 'string') continue
@@ -44,6 +48,17 @@ export function readConfigMaps(file: string, text: string): ConfigMapFile {
     }
   }
   return { sources, others, errors }
+}
+
+/** Why aliases cannot be followed: one without its anchor, or so many that they would fill memory. */
+function aliasProblem(document: Document.Parsed): string | undefined {
+  try {
+    document.toJS({ maxAliasCount: MAX_ALIASES })
+    return undefined
+  } catch (error) {
+    if (error instanceof ReferenceError) return error.message
+    throw error
+  }
 }
 
 /** `data` of the ConfigMap, or of those in the List. */
