@@ -35,9 +35,9 @@ function explainService(service: Service): Facts {
   return { service: `${service.namespace}/${service.name} (${service.type})`, ...target, ...(ports.length === 0 ? {} : { ports }) }
 }
 
-function slicesOf(service: Service, index: ClusterFeed['index']): string[] {
-  return index.slices(service.namespace.toLowerCase(), service.name.toLowerCase())
-    .map((slice) => `${slice.name}: ${slice.addresses.length} ready${slice.addresses.length === 0 ? '' : ` (${shortened(slice.addresses.map((entry) => entry.text))})`}`)
+function slicesOf(service: Service, index: ClusterFeed['index']): string | string[] {
+  const slices = index.slices(service.namespace.toLowerCase(), service.name.toLowerCase())
+  return slices.length === 0 ? 'none: no endpoint is ready' : slices.map((slice) => `${slice.name}: ${slice.addresses.length} ready${slice.addresses.length === 0 ? '' : ` (${shortened(slice.addresses.map((entry) => entry.text))})`}`)
 }
 
 function explainAddress(ip: string, index: ClusterFeed['index']): Facts {
