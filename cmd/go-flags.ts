@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander'
 import type { Plugin } from '../src/core/plugin.ts'
+import { parseBytes } from '../src/server/memory-budget.ts'
 import { ENGINES } from '../src/server/udp-engine.ts'
 
 /** Flags that stand for themselves; Go lets them say `=true` and `=false` too. */
@@ -41,6 +42,12 @@ function refuse(reason: string): never {
 /** `-engine`, the same for both programs. */
 export function engineOption(): Option {
   return new Option('--engine <engine>', 'how UDP is received: by packet workers (mmsg), by Node\'s sockets (dgram), or whichever can be had').choices(ENGINES).default('auto')
+}
+
+/** `-memory-budget`, the same for both programs. */
+export function memoryOption(): Option {
+  return new Option('--memory-budget <size>', 'memory to keep to, such as 256Mi: divided over caches, queries under way and TCP clients (default: the limit of the container)')
+    .argParser((text) => parseBytes(text) ?? refuse('a size is wanted, such as 256Mi'))
 }
 
 /** What `-plugins` prints. */

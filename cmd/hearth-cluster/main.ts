@@ -7,7 +7,7 @@ import type { EngineChoice } from '../../src/server/udp-engine.ts'
 import { pluginTable, PLUGINS } from '../../src/plugins/index.ts'
 import { commands } from '../commands/index.ts'
 import type { Tool } from '../commands/tool.ts'
-import { engineOption, fromGoFlags, listPlugins, portNumber } from '../go-flags.ts'
+import { engineOption, fromGoFlags, listPlugins, memoryOption, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
 
 const DEFAULT_ADMIN_ADDRESS = '127.0.0.1:9154'
@@ -19,6 +19,7 @@ interface Options {
   readonly 'dns.port': number
   readonly pidfile?: string
   readonly engine: EngineChoice
+  readonly memoryBudget?: number
   readonly plugins?: boolean
   readonly quiet?: boolean
 }
@@ -31,6 +32,7 @@ const command = new Command('hearth-cluster')
   .option('-p, --dns.port <port>', 'default port of server blocks that name none', portNumber, 53)
   .option('--pidfile <file>', 'write the process id here once queries are answered')
   .addOption(engineOption())
+  .addOption(memoryOption())
   .option('--plugins', 'list the directives and exit')
   .option('--quiet', 'do not print zones and version at the start')
   .option('--admin-listen-address <address>', 'where status page, explain, top and the like are served: host:port, unix:/path, or "" for nowhere', DEFAULT_ADMIN_ADDRESS)
@@ -52,6 +54,7 @@ async function run(options: Options): Promise<void> {
     quiet: options.quiet === true,
     pidfile: options.pidfile,
     engine: options.engine,
+    memoryBudget: options.memoryBudget,
     // The resolver thread has a processor of its own.
     workers: Math.max(1, processors() - 1),
     corefile: options.conf ?? 'Corefile',

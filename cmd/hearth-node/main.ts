@@ -17,7 +17,7 @@ import { runProgram } from '../../src/server/program.ts'
 import { parseName } from '../../src/wire/name.ts'
 import { commands } from '../commands/index.ts'
 import type { Tool } from '../commands/tool.ts'
-import { engineOption, fromGoFlags, goBool, listPlugins, portNumber } from '../go-flags.ts'
+import { engineOption, fromGoFlags, goBool, listPlugins, memoryOption, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
 import { cleanupCommand } from './cleanup.ts'
 import { statusCommand } from './status.ts'
@@ -47,6 +47,7 @@ interface Options {
   readonly 'dns.port': number
   readonly pidfile?: string
   readonly engine: EngineChoice
+  readonly memoryBudget?: number
   readonly plugins?: boolean
   readonly quiet: boolean
   readonly proxyMode: ProxyModeOption
@@ -81,6 +82,7 @@ const command = new Command('hearth-node')
   .option('-p, --dns.port <port>', 'default port of server blocks, and the port of the rules', portNumber, 53)
   .option('--pidfile <file>', 'write the process id here once queries are answered')
   .addOption(engineOption())
+  .addOption(memoryOption())
   .option('--plugins', 'list the directives and exit')
   .option('--quiet [bool]', 'do not print zones and version at the start', goBool, false)
   .option('--admin-listen-address <address>', 'where status page, explain, top and the like are served: host:port, unix:/path, or "" for nowhere', DEFAULT_ADMIN_ADDRESS)
@@ -127,6 +129,7 @@ async function run(given: Options): Promise<void> {
     quiet: given.quiet,
     pidfile: given.pidfile,
     engine: given.engine,
+    memoryBudget: given.memoryBudget,
     // An agent shares its node with what it is there for.
     workers: 1,
     corefile,

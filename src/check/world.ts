@@ -1,3 +1,4 @@
+import { ByteBudget } from '../core/byte-budget.ts'
 import { MetricsRegistry } from '../admin/metrics.ts'
 import { systemClock } from '../base/clock.ts'
 import { MemoryLog } from '../base/log.ts'
@@ -27,6 +28,7 @@ export function openOfflineWorld(host: Host = systemHost): OfflineWorld {
     files: systemFiles,
     echoed: new EchoedOptions(),
     packets: NO_PACKET_CACHE,
+    cacheBudget: new ByteBudget(Infinity),
     keepsakes: new KeepsakeStore(),
     shared: new Map(),
     http: { serve: () => Promise.resolve({ port: 0, close: () => Promise.resolve() }) },

@@ -4,6 +4,7 @@ import { ConfigError } from '../corefile/error.ts'
 import type { Directive, Key, ServerBlock } from '../corefile/tree.ts'
 import type { Name } from '../wire/name.ts'
 import { ask } from './ask.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import { Chain } from './chain.ts'
 import type { BlockInfo, Env, Files, Host, Http, Random } from './env.ts'
 import type { Metrics, MetricsFormat } from './metrics.ts'
@@ -25,6 +26,8 @@ export interface World {
   readonly host: Host
   readonly echoed: { add(code: number): void; has(code: number): boolean }
   readonly packets: PacketCache
+  /** What all caches may hold together. */
+  readonly cacheBudget: ByteBudget
   /** Things that outlive a reload, by fingerprint. */
   readonly keepsakes: Keepsakes
   /** What `env.shared` gives. */
@@ -140,6 +143,7 @@ function makeEnv(world: World, site: StageSite): Env {
     host: world.host,
     echoed: world.echoed,
     packets: world.packets,
+    cacheBudget: world.cacheBudget,
     slot: () => new Slot(site.nextSlot()),
     ask: (q, wanted) => ask(q, site.chain, site.chainIndex() + 1, wanted),
     siblings: () => site.stages,

@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { Key } from '../corefile/tree.ts'
 import type { Edns, Message, Question } from '../wire/message.ts'
 import type { Name } from '../wire/name.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import type { Metrics, MetricsFormat } from './metrics.ts'
 import type { Slot, Stage } from './plugin.ts'
 import type { Protocol, Query } from './query.ts'
@@ -25,6 +26,8 @@ export interface Env {
   readonly echoed: { add(code: number): void; has(code: number): boolean }
   /** What answers for stores without them. */
   readonly packets: PacketCache
+  /** What all caches of the process may hold together. */
+  readonly cacheBudget: ByteBudget
   /** A place in every query for what this stage remembers between its way down and its way up. */
   slot<T>(): Slot<T>
   /** Asks on behalf of a query; see `Ask`. Resolves always: an answer that failed has `written` false and an `error`. */

@@ -18,24 +18,28 @@ export type Admittance = 'enter' | 'refuse' | 'drop'
  * half of the room is taken, clients that ask more than their share are refused before others find it full.
  */
 export class Admission {
+  /** TCP connections that one listener holds. */
+  readonly connections: number
   readonly #limit: number
   readonly #clock: Clock
   readonly #shares: ClientBuckets
   readonly #refusals: ClientBuckets
   readonly #dropped: Counter
   readonly #refused: Counter
-  readonly #connections: Counter
+  readonly #tcpRefused: Counter
   #underWay = 0
 
-  constructor(limit: number, metrics: Metrics, clock: Clock, random: Random) {
-    this.#limit = limit
+  /** At some 4 KiB each, `queries` bounds the memory of those under way. */
+  constructor(limits: { readonly queries: number; readonly connections: number }, metrics: Metrics, clock: Clock, random: Random) {
+    this.#limit = limits.queries
+    this.connections = limits.connections
     this.#clock = clock
     this.#shares = new ClientBuckets(FAIR_PER_SECOND, random.int(2 ** 31))
     this.#refusals = new ClientBuckets(REFUSALS_PER_SECOND, random.int(2 ** 31))
     const shed = metrics.counter('hearth_queries_shed_total', 'Queries turned away because there was too much to do, by what became of them: refused or dropped.', ['how'])
     this.#dropped = shed.with('dropped')
     this.#refused = shed.with('refused')
-    this.#connections = metrics.counter('hearth_tcp_connections_refused_total', 'TCP connections closed at once because there were too many, of all clients or of one.').with()
+    this.#tcpRefused = metrics.counter('hearth_tcp_connections_refused_total', 'TCP connections closed at once because there were too many, of all clients or of one.').with()
   }
 
   get underWay(): number {
@@ -53,7 +57,7 @@ export class Admission {
 
   /** A TCP connection was closed at once, because there are too many. */
   connectionRefused(): void {
-    this.#connections.add()
+    this.#tcpRefused.add()
   }
 
   leave(): void {

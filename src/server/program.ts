@@ -12,6 +12,7 @@ import { Server } from './server.ts'
 import { settleMemory } from './settle-memory.ts'
 import { ServerView } from './view.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
+import { cgroupLimit, describePlan, planMemory } from './memory-budget.ts'
 
 /** Exit statuses, as CoreDNS uses them. */
 const EXIT = { OK: 0, START: 1, FORCED: 2, STOP: 3 } as const
@@ -29,6 +30,8 @@ export interface Program {
   /** How UDP is received and sent, and by how many packet workers. */
   readonly engine: EngineChoice
   readonly workers: number
+  /** Octets that the program should keep to; default: what its cgroup allows. */
+  readonly memoryBudget?: number | undefined
   /** Path of the Corefile, for the status page. */
   readonly corefile: string
   /** Parses the Corefile as it is now. */
@@ -86,9 +89,12 @@ export async function runProgram(program: Program): Promise<void> {
 
 function openWorld(program: Program, libc: Libc | NotAvailable, exit: (status: number) => never): SystemWorld {
   try {
+    const budgetBytes = program.memoryBudget ?? cgroupLimit()
+    const memory = planMemory(budgetBytes)
     const world = openSystemWorld({
-      sink: (line) => process.stdout.write(`${line}\n`), exit, engine: { choice: program.engine, libc, workers: program.workers },
+      sink: (line) => process.stdout.write(`${line}\n`), exit, engine: { choice: program.engine, libc, workers: program.workers }, memory,
     })
+    if (budgetBytes !== Infinity) world.log.info(describePlan(budgetBytes, memory))
     world.log.info(`UDP engine ${world.engine.name}${world.engine.name === 'mmsg' ? `, packet workers: ${program.workers}` : ''}`)
     return world
   } catch (error) {

@@ -20,7 +20,7 @@ test('one client cannot take all connections: it gets so many, others go on, and
   const server = await testServer('. {\ntemplate IN A {\nrcode NXDOMAIN\n}\n}', { plugins: [templatePlugin] })
   const metrics = new MetricsRegistry()
   const listener = await openTcp('127.0.0.1', 0, { group: server.generation.wanted[0]!.group, timeouts: TIMEOUTS }, {
-    log: new MemoryLog(), clock: systemClock, admission: new Admission(1000, metrics, systemClock, systemRandom), socketMark: new SocketMark(),
+    log: new MemoryLog(), clock: systemClock, admission: new Admission({ queries: 1000, connections: 1000 }, metrics, systemClock, systemRandom), socketMark: new SocketMark(),
   })
   const sockets: Socket[] = []
   const open = async (localAddress: string) => {

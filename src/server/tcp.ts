@@ -4,8 +4,6 @@ import { TcpConnection } from './tcp-connection.ts'
 import { forgetFarewells, giveToNewcomer } from './farewell.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 
-/** Connections that one listener holds; the next one is closed at once. */
-const CONNECTION_LIMIT = 4096
 /** Of one client address: more than a node's agent opens, fewer than would keep others out. */
 const CLIENT_LIMIT = 512
 
@@ -49,7 +47,8 @@ export class TcpListener implements Listener {
     this.target = target
     this.#world = world
     // Connections whose handshake is not over yet count as well.
-    server.maxConnections = CONNECTION_LIMIT
+    server.maxConnections = world.admission.connections
+    server.on('drop', () => world.admission.connectionRefused())
     server.on(event, (socket: Socket) => this.#connect(socket))
     server.on('error', (error) => world.log.error(`tcp ${this.address}:${this.port}: ${error.message}`))
   }
@@ -86,7 +85,7 @@ export class TcpListener implements Listener {
     if (socket.destroyed) return
     const client = socket.remoteAddress ?? ''
     const held = this.#byClient.get(client) ?? 0
-    if (this.#connections.size >= CONNECTION_LIMIT || held >= CLIENT_LIMIT) {
+    if (this.#connections.size >= this.#world.admission.connections || held >= CLIENT_LIMIT) {
       this.#world.admission.connectionRefused()
       socket.destroy()
       return

@@ -46,7 +46,7 @@ async function groupOf(corefile: string): Promise<Group> {
 const log = new MemoryLog()
 const metrics = new MetricsRegistry()
 const world = {
-  log, clock: systemClock, admission: new Admission(1000, metrics, systemClock, systemRandom), socketMark: new SocketMark(),
+  log, clock: systemClock, admission: new Admission({ queries: 1000, connections: 1000 }, metrics, systemClock, systemRandom), socketMark: new SocketMark(),
   traffic: { countMany: () => undefined, sampled: () => undefined },
 }
 

@@ -8,14 +8,13 @@ import { openEngine, type EngineOptions } from './engines.ts'
 import { EchoedOptions } from './finish.ts'
 import { hostSearchPath, systemFiles, systemHost, systemRandom } from './host.ts'
 import { KeepsakeStore } from './keepsakes.ts'
+import { planMemory, type MemoryPlan } from './memory-budget.ts'
 import { portTaken } from './port-holder.ts'
 import { SelfProbe } from './self-probe.ts'
+import { ByteBudget } from '../core/byte-budget.ts'
 import { NO_PACKET_CACHE } from '../core/quick.ts'
 import type { ServerWorld } from './server.ts'
 import { SocketMark } from './socket-mark.ts'
-
-/** Queries under way in the process at once. At some 4 KiB each this bounds them to about 40 MiB. */
-const UNDER_WAY_LIMIT = 10_000
 
 export interface SystemWorld extends ServerWorld {
   readonly http: HttpServers
@@ -29,6 +28,8 @@ export interface SystemOptions {
   readonly sink: Sink
   readonly exit: (status: number) => void
   readonly engine: EngineOptions
+  /** Default: no budget. */
+  readonly memory?: MemoryPlan
 }
 
 /** The real world for one process. `fatal` ends it. Throws when the engine asked for cannot be had. */
@@ -40,7 +41,8 @@ export function openSystemWorld(options: SystemOptions): SystemWorld {
   const echoed = new EchoedOptions()
   const selfProbe = new SelfProbe()
   const traffic = new Traffic(systemClock, systemRandom)
-  const admission = new Admission(UNDER_WAY_LIMIT, metrics, systemClock, systemRandom)
+  const memory = options.memory ?? planMemory(Infinity)
+  const admission = new Admission(memory, metrics, systemClock, systemRandom)
   const socketMark = new SocketMark()
   const engine = openEngine(options.engine, { log, clock: systemClock, admission, socketMark, traffic }, metrics)
   return {
@@ -58,6 +60,7 @@ export function openSystemWorld(options: SystemOptions): SystemWorld {
     admission,
     engine,
     packets: engine.packets ?? NO_PACKET_CACHE,
+    cacheBudget: new ByteBudget(memory.cacheBytes),
     echoed,
     socketMark,
     selfProbe,

@@ -2,6 +2,7 @@
  * A server without sockets for tests of plugins: parses a Corefile, builds its blocks in a tame world (a clock moved by hand,
  * a log that is read back, files in memory) and runs questions through it, the server's last step included.
  */
+import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { FakeClock } from '../../src/base/fake-clock.ts'
 import { MemoryLog } from '../../src/base/log.ts'
 import { MetricsRegistry } from '../../src/admin/metrics.ts'
@@ -169,6 +170,7 @@ function makeWorld(options: TestOptions): Tame {
   const world: World = {
     log, clock, metrics, keepsakes, echoed,
     packets: NO_PACKET_CACHE,
+    cacheBudget: new ByteBudget(Infinity),
     shared: new Map(),
     exposeMetrics: (format) => metrics.expose(format),
     hostSearchPath: () => [],

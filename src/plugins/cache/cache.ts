@@ -49,7 +49,7 @@ export class Cache implements Stage {
   constructor(env: Env, options: CacheOptions) {
     this.#env = env
     this.#options = options
-    this.#stores = env.keep(() => new Stores(options, env.packets))
+    this.#stores = env.keep(() => new Stores(options, env.packets, env.cacheBudget))
     this.#forgetting = new Forgetting(this.#stores, env.clock)
     this.#asked = env.slot()
     const metrics = cacheMetrics(env.metrics, options.zones.join(','), env.block.view)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { ByteBudget } from '../../core/byte-budget.ts'
 import { NO_PACKET_CACHE, type Kept } from '../../core/quick.ts'
 import { QuickQuestion } from '../../core/quick-question.ts'
 import { encodeMessage } from '../../wire/encode.ts'
@@ -23,7 +24,7 @@ const OPTIONS = { keepTtl: false, prefetch: { amount: 0, windowMs: 0, percentage
 test('what the packet cache answers with survives a flood of other names, and goes when it is asked for no longer', () => {
   const hits = new Map<Kept, number>()
   const dropped = new Set<Kept>()
-  const store = new Store(100, { ...NO_PACKET_CACHE, hits: (kept) => hits.get(kept) ?? 0, drop: (kept) => void dropped.add(kept) })
+  const store = new Store(100, { ...NO_PACKET_CACHE, hits: (kept) => hits.get(kept) ?? 0, drop: (kept) => void dropped.add(kept) }, new ByteBudget(Infinity))
   const hot = entryOf('hot.example.')
   hot.octets = new Octets(hot, OPTIONS)
   store.set('hot', hot)
@@ -53,4 +54,16 @@ test('a key from octets is the key from a message', () => {
 test('the plugin has a quick way, and workers keep what it answers', async () => {
   const server = await testServer('. {\n cache\n}\n', { plugins: [cachePlugin] })
   assert.equal(server.generation.stages[0]!.quick?.byWorkers?.keeps, true)
+})
+
+test('stores that share a budget stay within it together, and the one with most gives way', () => {
+  const budget = new ByteBudget(100 * entryOf('n10.example.').sizeBytes)
+  const [one, two] = [new Store(10_000, NO_PACKET_CACHE, budget), new Store(10_000, NO_PACKET_CACHE, budget)]
+  for (let i = 0; i < 500; i++) one.set(`k${i}`, entryOf(`n${i}.example.`))
+  assert.ok(one.bytes <= budget.limit && one.size > 80, `${one.size}`)
+  for (let i = 0; i < 30; i++) two.set(`k${i}`, entryOf(`n${i}.example.`))
+  assert.equal(two.size, 30)
+  assert.ok(one.bytes + two.bytes <= budget.limit)
+  assert.ok(one.get('k499') !== undefined && one.get('k0') === undefined)
+  assert.ok(one.evicted > 400)
 })

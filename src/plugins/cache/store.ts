@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { ByteBudget, Holder } from '../../core/byte-budget.ts'
 import type { PacketCache } from '../../core/quick.ts'
 import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { Message } from '../../wire/message.ts'
@@ -14,14 +15,17 @@ const SPARED_AT_ONCE = 8
  * Entries by key, bounded in number and in bytes. What was used longest ago goes first, but not what the packet cache has answered
  * with since it was last about to go: those queries are not seen here.
  */
-export class Store {
+export class Store implements Holder {
   readonly #entries: LRUCache<string, Entry>
   readonly #packets: PacketCache
+  readonly #budget: ByteBudget
   /** Entries that had to go for others. */
   evicted = 0
 
-  constructor(capacity: number, packets: PacketCache) {
+  constructor(capacity: number, packets: PacketCache, budget: ByteBudget) {
     this.#packets = packets
+    this.#budget = budget
+    budget.join(this)
     this.#entries = new LRUCache({
       max: capacity,
       maxSize: capacity * BYTES_PER_ENTRY,
@@ -35,6 +39,17 @@ export class Store {
 
   get size(): number {
     return this.#entries.size
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize
+  }
+
+  letGo(): boolean {
+    const key = this.#entries.rkeys().next().value
+    if (key === undefined) return false
+    this.evicted++
+    return this.#entries.delete(key)
   }
 
   get(key: string): Entry | undefined {
@@ -59,6 +74,7 @@ export class Store {
   set(key: string, entry: Entry): void {
     this.#spareUsed(entry.sizeBytes)
     this.#entries.set(key, entry)
+    this.#budget.settle()
   }
 
   delete(key: string): void {

@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../../core/byte-budget.ts'
 import type { PacketCache } from '../../core/quick.ts'
 import { RCODE } from '../../wire/codes.ts'
 import type { Question } from '../../wire/message.ts'
@@ -10,9 +11,9 @@ export class Stores {
   readonly success: Store
   readonly denial: Store
 
-  constructor(options: CacheOptions, packets: PacketCache) {
-    this.success = new Store(options.success.capacity, packets)
-    this.denial = new Store(options.denial.capacity, packets)
+  constructor(options: CacheOptions, packets: PacketCache, budget: ByteBudget) {
+    this.success = new Store(options.success.capacity, packets, budget)
+    this.denial = new Store(options.denial.capacity, packets, budget)
   }
 
   /** The packet cache answers no longer with what is under the key. */

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ByteBudget, type Holder } from '../core/byte-budget.ts'
+import { parseBytes, planMemory, readLimit } from './memory-budget.ts'
+
+const MIB = 1024 * 1024
+
+test('a budget is divided, within what each part needs at least and takes at most', () => {
+  assert.deepEqual(planMemory(Infinity), { cacheBytes: Infinity, queries: 10_000, connections: 4096 })
+  assert.deepEqual(planMemory(96 * MIB), { cacheBytes: Math.floor(48 * MIB * 0.35), queries: 1843, connections: 307 })
+  assert.deepEqual(planMemory(1), { cacheBytes: 2 * MIB, queries: 256, connections: 32 })
+  assert.deepEqual(planMemory(4096 * MIB).queries, 10_000)
+  for (let mib = 64; mib < 2048; mib += 64) {
+    const { cacheBytes, queries, connections } = planMemory(mib * MIB)
+    assert.ok(48 * MIB + cacheBytes + queries * 4096 + connections * 16_384 <= mib * MIB, `${mib} MiB`)
+  }
+})
+
+test('quantities read as Kubernetes writes them, and limits as the kernel does', () => {
+  for (const [text, bytes] of [['256Mi', 256 * MIB], ['1Gi', 1024 * MIB], ['300M', 3e8], ['1.5Gi', 1536 * MIB], ['1024', 1024], ['0', undefined], ['-1Mi', undefined], ['12 Mi', undefined], ['Mi', undefined], ['1Ti', undefined]] as const) {
+    assert.equal(parseBytes(text), bytes, text)
+  }
+  assert.equal(readLimit('268435456\n'), 256 * MIB)
+  assert.equal(readLimit('max\n'), Infinity)
+  assert.equal(readLimit(''), Infinity)
+})
+
+test('who holds most gives way until all fit', () => {
+  const budget = new ByteBudget(100)
+  const holder = (bytes: number): Holder & { bytes: number } => ({
+    bytes,
+    letGo() {
+      if (this.bytes === 0) return false
+      this.bytes -= 10
+      return true
+    },
+  })
+  const [small, large] = [holder(30), holder(120)]
+  budget.join(small)
+  budget.join(large)
+  budget.settle()
+  assert.deepEqual([small.bytes, large.bytes], [30, 70])
+  small.bytes = 90
+  budget.settle()
+  assert.deepEqual([small.bytes, large.bytes], [50, 50])
+})

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+
+const MIB = 1024 * 1024
+/** What the program needs before it has done anything: heap, packet workers and the metrics that it will have. Program text is not counted. */
+const BASE_BYTES = 48 * MIB
+/** Octets of a query that waits for its upstream, and of a TCP client with what it has not read yet, as measured. */
+const QUERY_BYTES = 4 * 1024
+const CONNECTION_BYTES = 16 * 1024
+/** Of what is left beside the base. The rest is for the index of the cluster, and for what garbage collection has not come to. */
+const SHARES = { caches: 0.35, queries: 0.15, connections: 0.1 } as const
+const MOST = { queries: 10_000, connections: 4096 } as const
+const LEAST = { caches: 2 * MIB, queries: 256, connections: 32 } as const
+
+/** What the parts of the program may hold. */
+export interface MemoryPlan {
+  /** Octets of all caches together. */
+  readonly cacheBytes: number
+  /** Queries under way. */
+  readonly queries: number
+  /** TCP clients of one listener. */
+  readonly connections: number
+}
+
+/** Divides a budget; Infinity leaves every part at its own bound. */
+export function planMemory(budgetBytes: number): MemoryPlan {
+  if (budgetBytes === Infinity) return { cacheBytes: Infinity, ...MOST }
+  const left = Math.max(0, budgetBytes - BASE_BYTES)
+  const count = (share: number, bytes: number, least: number, most: number) => Math.min(most, Math.max(least, Math.floor((left * share) / bytes)))
+  return {
+    cacheBytes: Math.max(LEAST.caches, Math.floor(left * SHARES.caches)),
+    queries: count(SHARES.queries, QUERY_BYTES, LEAST.queries, MOST.queries),
+    connections: count(SHARES.connections, CONNECTION_BYTES, LEAST.connections, MOST.connections),
+  }
+}
+
+/** The memory limit of this process's cgroup (version 2), Infinity without one. */
+export function cgroupLimit(path = '/sys/fs/cgroup/memory.max'): number {
+  try {
+    return readLimit(readFileSync(path, 'utf8'))
+  } catch {
+    // Outside of a container, or with cgroups of the first version, there is no such file.
+    return Infinity
+  }
+}
+
+/** `memory.max`: octets, or `max`. */
+export function readLimit(text: string): number {
+  const bytes = Number(text.trim())
+  return bytes > 0 ? bytes : Infinity
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9, Ki: 1024, Mi: MIB, Gi: 1024 * MIB }
+
+/** A quantity as Kubernetes writes it: `256Mi`, `1Gi`, `300M`, octets. Undefined for anything else. */
+export function parseBytes(text: string): number | undefined {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(k|M|G|Ki|Mi|Gi)?$/.exec(text) ?? []
+  const bytes = digits === undefined ? 0 : Math.floor(Number(digits) * UNITS[unit ?? '']!)
+  return bytes > 0 ? bytes : undefined
+}
+
+export function describePlan(budgetBytes: number, plan: MemoryPlan): string {
+  const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`
+  return `memory budget ${mib(budgetBytes)}: caches ${mib(plan.cacheBytes)}, ${plan.queries} queries under way, ${plan.connections} TCP clients per listener`
+}
