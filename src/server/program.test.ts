@@ -69,7 +69,7 @@ describe('a program from start to signal', () => {
 
   test('a mistake in the Corefile ends it with status 1 and the place', async () => {
     const program = await start('wrong', '.:PORT {\n cache {\n  success 0\n }\n}\n')
-    assert.equal(await program.exit(5000), 1)
+    assert.equal(await program.exit(30_000), 1)
     assert.match(program.output, /wrong:3:\d+: cache: success: /)
   })
 
