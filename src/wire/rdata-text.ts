@@ -23,19 +23,23 @@ export function formatRdata(type: number, rdata: Uint8Array): string {
 
 /** One token a field, quotes removed but escapes kept. Throws RdataError. */
 export function parseRdata(type: number, tokens: readonly string[]): Uint8Array {
-  if (tokens[0] === '\\#') return parseUnknown(tokens.slice(1))
+  if (tokens[0] === '\\#') return checked(type, parseUnknown(tokens.slice(1)))
   const fields = FIELDS.get(type)
   if (fields === undefined) throw new RdataError(`${typeName(type)} has no text form here; write \\# LENGTH HEX (RFC 3597)`)
   const cursor = { tokens, at: 0 }
   const rdata = join(fields.map((kind) => PARSES[kind](cursor)))
   if (cursor.at < tokens.length) throw new RdataError(`${typeName(type)}: "${tokens[cursor.at]}" is one field too many`)
+  return checked(type, rdata)
+}
+
+/** Octets are what their type says, however they were written (RFC 3597 5). */
+function checked(type: number, rdata: Uint8Array): Uint8Array {
   try {
-    canonicalRdata(type, rdata, 0)
+    return canonicalRdata(type, rdata, 0)
   } catch (error) {
     if (error instanceof WireError) throw new RdataError(`${typeName(type)}: ${error.message}`)
     throw error
   }
-  return rdata
 }
 
 interface Octets {

@@ -64,6 +64,13 @@ test('lines that are no record are refused with the line and the reason', () => 
   }
 })
 
+test('octets written as such must be what their type says', () => {
+  assert.throws(() => parseRecord('a. 60 IN SOA \\# 3 010203'), RecordError)
+  assert.throws(() => parseRecord('a. 60 IN TYPE6 \\# 3 010203'), RecordError)
+  assert.equal(formatRecord(parseRecord('a. 60 IN TYPE1 \\# 4 0a000001')), 'a.\t60\tIN\tA\t10.0.0.1')
+  assert.equal(formatRecord(parseRecord('a. 60 IN MX \\# 2 000a')), 'a.\t60\tIN\tMX\t10 .')
+})
+
 test('any line is a record or is refused with RecordError', () => {
   const word = fc.oneof(fc.constantFrom('a.example.', '60', 'IN', 'CH', 'A', 'TXT', 'SRV', 'MX', 'SVCB', 'NSEC', '"x"', '(', ')', ';', '\\#', '1', '1.2.3.4', 'alpn=h2', '\\', '"'), fc.string({ maxLength: 6 }))
   fc.assert(fc.property(fc.array(word, { maxLength: 10 }), (words) => {
