@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { dirname } from 'node:path'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { SetupError } from './network.ts'
+import type { SetupError } from './attempts.ts'
 import { NO_KUBE_DNS, parseKubeDns, readConfigMap, type KubeDnsConfig } from './kube-dns-config.ts'
 import { expandTemplate, type TemplateValues } from './template.ts'
 
