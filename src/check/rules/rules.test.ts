@@ -27,6 +27,8 @@ const CASES: readonly Case[] = [
   { code: 'forward-loop', warns: ['2:12 forward to 127.0.0.1 leads back'], corefile: '.:53 {\n forward . 127.0.0.1\n}' },
   { code: 'forward-loop', warns: ['3:12 forward to 10.0.0.1:1053 leads back'], corefile: '.:1053 {\n bind 10.0.0.1\n forward . 10.0.0.1:1053\n}' },
   { code: 'forward-loop', warns: ['3:12 forward to 10.0.0.1 leads back', '7:12 forward to 10.0.0.1 leads back'], corefile: 'a.example:53 {\n bind 10.0.0.1\n forward . 10.0.0.1\n}\n.:53 {\n bind 10.0.0.1\n forward . 10.0.0.1\n}' },
+  { code: 'forward-loop', warns: [], corefile: '.:53 {\n forward . 127.0.0.1:5353\n}\n.:5353 {\n forward . 9.9.9.9\n}' },
+  { code: 'forward-loop', warns: ['2:12 forward to 127.0.0.1:5353 leads back', '5:12 forward to 127.0.0.1:53 leads back'], corefile: '.:53 {\n forward . 127.0.0.1:5353\n}\n.:5353 {\n forward . 127.0.0.1:53\n}' },
   { code: 'forward-loop', warns: [], corefile: '.:53 {\n bind 10.0.0.1\n forward . 127.0.0.1 10.0.0.1:54 tls://10.0.0.1\n}' },
   { code: 'interface-unknown', warns: ['2:7 no interface of this machine has the name eth9'], corefile: '. {\n bind eth9 lo 10.0.0.1 fe80::1%eth7\n}' },
   { code: 'log-words', warns: ['2:6 log slow is a log of the names'], corefile: '. {\n log slow 100ms\n}' },
