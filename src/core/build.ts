@@ -13,6 +13,8 @@ import { Slot, type Plugin, type Setup, type Stage } from './plugin.ts'
 import type { Query } from './query.ts'
 import type { PacketCache } from './quick.ts'
 import { DEFAULT_SETTINGS, type BlockSettings } from './settings.ts'
+import type { Spans } from './spans.ts'
+import type { Trace } from './trace.ts'
 import { matchZone } from './zones.ts'
 
 /** What a process lends to its blocks. The server makes the real one, tests make a tame one. */
@@ -24,6 +26,7 @@ export interface World {
   readonly files: Files
   readonly http: Http
   readonly host: Host
+  readonly spans: Spans
   readonly echoed: { add(code: number): void; has(code: number): boolean }
   readonly packets: PacketCache
   /** What all caches may hold together. */
@@ -55,6 +58,8 @@ export interface Block {
   readonly chain: Chain
   /** Whether the query is for this block, among those of its zone. Labels are collected first, so that `view` can look at them. */
   accepts(q: Query): boolean
+  /** A trace for the query, if a stage wants one. */
+  watch(q: Query): Trace | undefined
   /** Every stage, those outside the chain (health, ready …) included, in order of execution. */
   readonly stages: readonly Stage[]
   /** Filled in by the server: see `BlockInfo`. */
@@ -96,7 +101,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
     stages.push(stage)
     if (stage.query !== undefined || stage.reply !== undefined) inChain.push(stage)
   })
-  return { keys: source.keys, zones, settings, files, chain, accepts: acceptance(settings, stages), stages, place }
+  return { keys: source.keys, zones, settings, files, chain, accepts: acceptance(settings, stages), watch: watcher(stages), stages, place }
 }
 
 function parseDirective(directive: Directive, plugins: ReadonlyMap<string, Plugin>, zones: readonly Name[], keys: readonly Key[]): Setup {
@@ -113,6 +118,11 @@ function acceptance({ metadata: zones }: BlockSettings, stages: readonly Stage[]
     if (zones !== undefined) q.metadata = new Metadata(q, matchZone(zones, q.question.name) === undefined ? [] : providers)
     return filters.every((stage) => stage.accepts!(q))
   }
+}
+
+function watcher(stages: readonly Stage[]): (q: Query) => Trace | undefined {
+  const watching = stages.find((stage) => stage.watch !== undefined)
+  return (q) => watching?.watch!(q)
 }
 
 function mergeSettings(setups: readonly Setup[]): BlockSettings {
@@ -141,6 +151,7 @@ function makeEnv(world: World, site: StageSite): Env {
     files: site.files,
     http: world.http,
     host: world.host,
+    spans: world.spans,
     echoed: world.echoed,
     packets: world.packets,
     cacheBudget: world.cacheBudget,

@@ -5,6 +5,7 @@ import type { Edns, Message, Question } from '../wire/message.ts'
 import type { Name } from '../wire/name.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import type { Metrics, MetricsFormat } from './metrics.ts'
+import type { Spans } from './spans.ts'
 import type { Slot, Stage } from './plugin.ts'
 import type { Protocol, Query } from './query.ts'
 import type { PacketCache } from './quick.ts'
@@ -22,6 +23,7 @@ export interface Env {
   readonly files: Files
   readonly http: Http
   readonly host: Host
+  readonly spans: Spans
   /** EDNS options that replies copy from the client's OPT when no stage made an OPT; `rewrite edns0 local` adds its codes. */
   readonly echoed: { add(code: number): void; has(code: number): boolean }
   /** What answers for stores without them. */

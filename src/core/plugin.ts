@@ -8,7 +8,7 @@ import type { Query } from './query.ts'
 import type { QuickStage } from './quick.ts'
 import type { BlockSettings } from './settings.ts'
 import type { CachedAnswer, StageState } from './stage-state.ts'
-import type { Facts } from './trace.ts'
+import type { Facts, Trace } from './trace.ts'
 
 /** What a stage says on the way down. */
 export const NEXT = 0
@@ -55,6 +55,8 @@ export interface Stage {
   podAddress?(namespace: string, name: string): string | undefined
   /** What `k8s_external` asks of the stage that knows a cluster. */
   readonly externals?: Externals
+  /** A trace for a query that is about to come to the block, for `trace`; undefined for none. */
+  watch?(q: Query): Trace | undefined
   /** False: this block is not for the query, and the server goes on to the next one that could be (`view`). */
   accepts?(q: Query): boolean
   /** What the stage knows of a query as the client asked it; undefined for labels that are not its own. See `Metadata`. */

@@ -46,6 +46,8 @@ export interface TraceLog {
 /** Watches one query on its way; see `Chain.run`. Costs nothing to queries without one. */
 export class Trace {
   readonly log: TraceLog
+  /** When a stage's way down began, on the trace's clock. */
+  readonly startedMs = new WeakMap<TraceStep, number>()
   readonly #nowMs: () => number
   #current: TraceStep | undefined
 
@@ -86,6 +88,7 @@ export class Trace {
     const before = requestFacts(q)
     step.facts = stage.explain?.(q) ?? {}
     const startMs = this.#nowMs()
+    this.startedMs.set(step, startMs)
     const settled = (verdict: Verdict) => {
       step.verdict = verdict === NEXT ? 'next' : verdict === DROP ? 'drop' : 'done'
       step.tookMs += this.#nowMs() - startMs

@@ -34,6 +34,7 @@ import { rootPlugin } from './root/index.ts'
 import { templatePlugin } from './template/index.ts'
 import { tlsPlugin } from './tls/index.ts'
 import { timeoutsPlugin } from './timeouts/index.ts'
+import { tracePlugin } from './trace/index.ts'
 import { viewPlugin } from './view/index.ts'
 import { whoamiPlugin } from './whoami/index.ts'
 
@@ -50,6 +51,7 @@ export const PLUGINS: readonly Plugin[] = [
   bufsizePlugin,
   bindPlugin,
   debugPlugin,
+  tracePlugin,
   readyPlugin,
   healthPlugin,
   pprofPlugin,

@@ -110,6 +110,7 @@ export class Group implements ServerInfo {
     if (!this.#classAllowed(q.request)) return this.#refuse(q)
     const block = this.#find(q)
     if (block === undefined || block.chain.stages.length === 0) return this.#refuse(q)
+    q.trace ??= block.watch(q)
     q.trace?.enter(block.keys)
     return block.chain.run(q)
   }

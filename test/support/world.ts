@@ -186,6 +186,7 @@ function makeWorld(options: TestOptions): Tame {
         return Promise.resolve({ port: 0, close: () => Promise.resolve(void http.delete(`${address} ${path}`)) })
       },
     },
+    spans: { open: () => Promise.resolve({ begin: () => ({ traceId: '0', end: () => undefined }), close: () => Promise.resolve() }) },
     host: {
       name: 'test-host',
       addresses: () => options.interfaces ?? [{ link: 'lo', address: '127.0.0.1', loopback: true }, { link: 'eth0', address: '10.0.0.53', loopback: false }],
