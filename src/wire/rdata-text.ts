@@ -18,8 +18,13 @@ export function formatRdata(type: number, rdata: Uint8Array): string {
   const fields = FIELDS.get(type)
   if (fields === undefined || rdata.length === 0) return formatUnknown(rdata)
   const cursor = { bytes: rdata, at: 0 }
-  return fields.map((kind) => FORMATS[kind](cursor)).filter((text) => text !== '').join(' ')
+  const texts = fields.map((kind) => FORMATS[kind](cursor))
+  // A field without octets has no text that could be read back, but for the lists at the end.
+  if (texts.some((text, i) => text === '' && !MAY_BE_EMPTY.has(fields[i]!))) return formatUnknown(rdata)
+  return texts.filter((text) => text !== '').join(' ')
 }
+
+const MAY_BE_EMPTY = new Set<FieldKind>(['types', 'params'])
 
 /** One token a field, quotes removed but escapes kept. Throws RdataError. */
 export function parseRdata(type: number, tokens: readonly string[]): Uint8Array {
@@ -72,7 +77,8 @@ const FORMATS: Readonly<Record<FieldKind, (from: Octets) => string>> = {
     return texts.join(' ')
   },
   quoted: (from) => quoted(rest(from)),
-  word: (from) => formatOctets(counted(from)),
+  // Not quoted, so that what would end the word is escaped.
+  word: (from) => formatOctets(counted(from)).replace(/[ ();]/g, (char) => `\\${String(char.charCodeAt(0)).padStart(3, '0')}`),
   HEX: (from) => hexOf(rest(from)).toUpperCase(),
   hex: (from) => hexOf(rest(from)),
   base64: (from) => Buffer.from(rest(from)).toString('base64'),

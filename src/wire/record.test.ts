@@ -69,6 +69,9 @@ test('octets written as such must be what their type says', () => {
   assert.throws(() => parseRecord('a. 60 IN TYPE6 \\# 3 010203'), RecordError)
   assert.equal(formatRecord(parseRecord('a. 60 IN TYPE1 \\# 4 0a000001')), 'a.\t60\tIN\tA\t10.0.0.1')
   assert.equal(formatRecord(parseRecord('a. 60 IN MX \\# 2 000a')), 'a.\t60\tIN\tMX\t10 .')
+  assert.equal(formatRecord(parseRecord('a. 60 IN CAA 0 i\\032s"a b" "ca"')), 'a.\t60\tIN\tCAA\t0 i\\032s\\"a\\032b\\" "ca"')
+  assert.equal(formatRecord(parseRecord('"a b." 60 IN A 10.0.0.1')), 'a\\ b.\t60\tIN\tA\t10.0.0.1')
+  assert.equal(formatRecord(parseRecord('a. 60 IN DNSKEY \\# 4 01010308')), 'a.\t60\tIN\tDNSKEY\t\\# 4 01010308')
 })
 
 test('any line is a record or is refused with RecordError', () => {

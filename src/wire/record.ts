@@ -1,6 +1,6 @@
 import { CLASS, className, parseClass, parseType, typeName } from './codes.ts'
 import type { ResourceRecord } from './message.ts'
-import { parseName } from './name.ts'
+import { nameToWire, parseName, readName } from './name.ts'
 import { formatRdata, parseRdata, RdataError } from './rdata-text.ts'
 
 /** A line that is no resource record. */
@@ -22,7 +22,9 @@ export function formatRecord(record: ResourceRecord): string {
 export function parseRecord(line: string): ResourceRecord {
   const tokens = tokenize(line)
   const owner = tokens[0] ?? fail(line, 'nothing there')
-  const name = parseName(owner) ?? fail(line, `"${owner}" is no domain name`)
+  const given = parseName(owner) ?? fail(line, `"${owner}" is no domain name`)
+  // Through octets, so that escapes are those that names have everywhere.
+  const { name } = readName(nameToWire(given), 0)
   let ttl = DEFAULT_TTL
   let klass: number = CLASS.IN
   let at = 1
