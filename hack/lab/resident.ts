@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { ENDS_WITH_US, stop } from './host.ts'
 
-const START_TIMEOUT_MS = 30_000
+const START_TIMEOUT_MS = 90_000
 const KEPT_BYTES = 64 * 1024
 
 /** A program of the demo that runs until stopped; what it prints is kept, and shown when it fails. */

@@ -11,9 +11,9 @@ import { DEVIATIONS, missingDirectives } from './scope.ts'
 import { ZoneUpstream } from '../support/zone-upstream.ts'
 
 const HERE = fileURLToPath(new URL('kubernetes/', import.meta.url))
-const READY_MS = 20_000
+const READY_MS = 60_000
 /** How long a change may take to be seen. */
-const WATCH_MS = 3000
+const WATCH_MS = 15_000
 
 interface Case {
   readonly id: string

@@ -35,7 +35,7 @@ export interface Problem {
 
 const LOOPBACK = '127.0.0.1'
 const PORT_NAMES = ['port', 'up1', 'up2', 'http1', 'http2', 'http3'] as const
-const START_MS = 15_000
+const START_MS = 60_000
 
 export function corefileText(spec: ServerCase): string {
   return typeof spec.corefile === 'string' ? spec.corefile : `${spec.corefile.join('\n')}\n`

@@ -10,7 +10,7 @@ describe('the agent between a pod and the cluster on the real kernel', { skip, c
   before(async () => { lab = await ClusterLab.open() })
   after(async () => lab?.close())
 
-  const dig = (...args: string[]) => lab.pod.exec('dig', ['+time=2', '+tries=1', ...args])
+  const dig = (...args: string[]) => lab.pod.exec('dig', ['+time=5', '+tries=3', ...args])
 
   test('a pod gets services, pods, pointers and outside names through the agent, and from its cache the second time', async () => {
     const agent = await lab.startAgent()
