@@ -11,6 +11,11 @@ export interface Externals {
   find(labels: readonly string[], headless: boolean): readonly External[] | undefined
   /** Services that have this external address, as `SERVICE.NAMESPACE`. */
   servicesAt(address: Uint8Array): readonly string[]
+  /**
+   * Calls `listener` with `SERVICE.NAMESPACE`, `NAMESPACE` or '' (all of them) when what is below may have changed, and with addresses
+   * whose services may have, until the result is called.
+   */
+  onChanged(listener: (labels: readonly string[], addresses: readonly Uint8Array[]) => void): () => void
   /** Addresses of the services that we are an endpoint of, else our own. */
   nameServers(headless: boolean): readonly Uint8Array[]
 }

@@ -9,6 +9,9 @@ import { k8sExternalPlugin } from './index.ts'
 const at = (host: string, port: number, address?: Uint8Array): External => ({ host, port, address, owner: 'web.shop' })
 const V4 = Uint8Array.of(198, 51, 100, 7)
 
+/** What the cluster calls when it changes. */
+let change: ((labels: readonly string[], addresses: readonly Uint8Array[]) => void) | undefined
+
 /** In the place of a cluster: knows `web.shop`, and whatever else is asked of the server is 203.0.113.1. */
 function cluster(found: readonly External[]): Plugin {
   const externals: Externals = {
@@ -16,6 +19,10 @@ function cluster(found: readonly External[]): Plugin {
     find: (labels) => (labels.join('.') === 'web.shop' ? found : undefined),
     servicesAt: () => ['web.shop', 'web.shop', 'api.shop'],
     nameServers: () => [V4],
+    onChanged(listener) {
+      change = listener
+      return () => { change = undefined }
+    },
   }
   return {
     name: 'kubernetes',
@@ -59,4 +66,16 @@ test('names of the zone itself do not fall through', async () => {
   const server = await serve([], 'fallthrough')
   const rcodes = await Promise.all(['dns.ext.example.', 'ns1.dns.ext.example.', 'x.dns.ext.example.', 'a.ns1.dns.ext.example.'].map(async (name) => rcodeName((await server.ask(`${name} TXT`))!.rcode)))
   assert.deepEqual(rcodes, ['NOERROR', 'NOERROR', 'NXDOMAIN', 'NXDOMAIN'])
+})
+
+test('changes of the cluster are told as names outside, until nobody listens', async () => {
+  const server = await serve([])
+  const heard: (readonly string[])[] = []
+  const leave = server.generation.blocks[0]!.stages[0]!.onChanged!((names) => heard.push(names))
+  change!(['web.shop'], [V4, Uint8Array.of(10, 0, 0, 1)])
+  change!([''], [])
+  assert.deepEqual(heard[0]!.filter((name) => !name.startsWith('web.shop') || name.endsWith('ext.example.')), ['web.shop.ext.example.', '7.100.51.198.in-addr.arpa.'])
+  assert.ok(heard[1]!.includes('ext.example.'))
+  leave()
+  assert.equal(change, undefined)
 })

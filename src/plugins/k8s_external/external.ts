@@ -3,7 +3,7 @@ import type { Env } from '../../core/env.ts'
 import type { Externals } from '../../core/externals.ts'
 import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
-import { addressOfReverse } from '../../core/reverse.ts'
+import { addressOfReverse, reverseName } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
 import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
 import { countLabels, isSubdomain, lowerName, splitLabels, type Name } from '../../wire/name.ts'
@@ -31,6 +31,15 @@ export class KubernetesExternal implements Stage {
     this.#externals = cluster.externals
     this.#apex = new Apex(cluster.externals, this.#options)
     return Promise.resolve()
+  }
+
+  onChanged(listener: (names: readonly Name[]) => void): () => void {
+    const { zones } = this.#options
+    const cluster = this.#env.siblings().find((stage) => stage.externals !== undefined)?.externals
+    return cluster?.onChanged((labels, addresses) => {
+      const names = labels.flatMap((each) => zones.map((zone) => (each === '' ? zone : below(each, zone))))
+      listener([...names, ...addresses.map(reverseName).filter((name) => matchZone(zones, name) !== undefined)])
+    }) ?? (() => undefined)
   }
 
   query(q: Query): Verdict | Promise<Verdict> {

@@ -1,4 +1,5 @@
 import { formatIp, parseIp, unmapIp } from '../../base/ip.ts'
+import type { Change } from '../../cluster/change.ts'
 import type { ClusterIndex } from '../../cluster/index.ts'
 import { isHeadless, type Service } from '../../cluster/objects.ts'
 import type { External, Externals } from '../../core/externals.ts'
@@ -11,15 +12,20 @@ interface Cluster {
   readonly localIps: readonly string[]
 }
 
+/** Ends what services and their namespaces are called in a Change. */
+const SERVICES = '.svc'
+
 /** The cluster's services as `k8s_external` serves them (specification 3.24, 16.18). */
 export class ClusterExternals implements Externals {
   readonly #cluster: () => Cluster
   readonly #options: KubernetesOptions
+  readonly #onChange: (listener: (change: Change) => void) => () => void
 
   /** `cluster` is asked from the stage's start on. */
-  constructor(cluster: () => Cluster, options: KubernetesOptions) {
+  constructor(cluster: () => Cluster, options: KubernetesOptions, onChange: (listener: (change: Change) => void) => () => void) {
     this.#cluster = cluster
     this.#options = options
+    this.#onChange = onChange
   }
 
   get #index(): ClusterIndex {
@@ -49,6 +55,13 @@ export class ClusterExternals implements Externals {
       ? this.#endpoints(service, endpoint, filter)
       : outside(service, filter)
     return found.length === 0 ? undefined : found
+  }
+
+  onChanged(listener: (labels: readonly string[], addresses: readonly Uint8Array[]) => void): () => void {
+    return this.#onChange(({ names, addresses }) => {
+      const labels = names.includes('') ? [''] : names.filter((name) => name.endsWith(SERVICES)).map((name) => name.slice(0, -SERVICES.length))
+      if (labels.length > 0 || addresses.length > 0) listener(labels, addresses.map((text) => parseIp(text)!))
+    })
   }
 
   servicesAt(address: Uint8Array): readonly string[] {

@@ -47,7 +47,7 @@ export class Kubernetes implements Stage {
   readonly #snapshot: string | undefined
   readonly #wanted: Wanted
   #feed!: ClusterFeed
-  readonly #listeners = new Set<(names: readonly Name[]) => void>()
+  readonly #listeners = new Set<(change: Change) => void>()
   #unlisten: () => void = () => undefined
   #localIps: readonly string[] = []
   #search: readonly Name[] = []
@@ -55,7 +55,7 @@ export class Kubernetes implements Stage {
   constructor(env: Env, options: KubernetesOptions) {
     this.#env = env
     this.#options = options
-    this.externals = new ClusterExternals(() => ({ index: this.#feed.index, localIps: this.#localIps }), options)
+    this.externals = new ClusterExternals(() => ({ index: this.#feed.index, localIps: this.#localIps }), options, (listener) => this.#listen(listener))
     this.#hub = env.shared('cluster hub', () => new ClusterHub(env.clock))
     const kinds: Kind[] = ['Namespace', 'Service']
     if (options.endpoints) kinds.push('EndpointSlice')
@@ -73,7 +73,7 @@ export class Kubernetes implements Stage {
     } catch (error) {
       throw new ConfigError(token, 'kubernetes', error instanceof Error ? error.message : String(error))
     }
-    this.#unlisten = this.#feed.index.onChange((change) => this.#tell(change))
+    this.#unlisten = this.#feed.index.onChange((change) => { for (const listener of this.#listeners) listener(change) })
     this.#localIps = this.#env.block.bound().length > 0 ? [] : this.#env.host.addresses().filter((entry) => !entry.loopback).map((entry) => entry.address)
     this.#search = this.#env.hostSearchPath()
     await awaitSync(this.#feed.source, startupTimeoutMs, this.#env)
@@ -105,8 +105,10 @@ export class Kubernetes implements Stage {
 
   /** Listeners stay through the life of the stage; the index may come after them. */
   onChanged(listener: (names: readonly Name[]) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#listen((change) => {
+      const names = changedNames(change, this.#options.zones)
+      if (names.length > 0) listener(names)
+    })
   }
 
   states(): readonly [ClusterState] {
@@ -195,10 +197,9 @@ export class Kubernetes implements Stage {
     return DONE
   }
 
-  #tell(change: Change): void {
-    if (this.#listeners.size === 0) return
-    const names = changedNames(change, this.#options.zones)
-    if (names.length > 0) for (const listener of this.#listeners) listener(names)
+  #listen(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   #lookups(q: Query, zone: Name): Lookups {
