@@ -12,7 +12,7 @@ import { Server } from './server.ts'
 import { settleMemory } from './settle-memory.ts'
 import { ServerView } from './view.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
-import { cgroupLimit, describePlan, planMemory } from './memory-budget.ts'
+import { cgroupLimit, describePlan, keepHeapTight, planMemory } from './memory-budget.ts'
 
 /** Exit statuses, as CoreDNS uses them. */
 const EXIT = { OK: 0, START: 1, FORCED: 2, STOP: 3 } as const
@@ -94,7 +94,10 @@ function openWorld(program: Program, libc: Libc | NotAvailable, exit: (status: n
     const world = openSystemWorld({
       sink: (line) => process.stdout.write(`${line}\n`), exit, engine: { choice: program.engine, libc, workers: program.workers }, memory,
     })
-    if (budgetBytes !== Infinity) world.log.info(describePlan(budgetBytes, memory))
+    if (budgetBytes !== Infinity) {
+      keepHeapTight()
+      world.log.info(describePlan(budgetBytes, memory))
+    }
     world.log.info(`UDP engine ${world.engine.name}${world.engine.name === 'mmsg' ? `, packet workers: ${program.workers}` : ''}`)
     return world
   } catch (error) {
