@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { request } from 'node:http'
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -72,6 +73,21 @@ describe('the admin port', () => {
     assert.deepEqual(await ask({ port }, '/explain?name=bad'), { status: 400, body: '{"error":"bad is bad"}\n' })
     assert.equal((await ask({ port }, '/explain?protocol=x')).status, 400)
     assert.equal((await ask({ port }, '/nowhere')).status, 404)
+  })
+
+  test('targets that are no URL get 400, and whoever hangs up early is no harm', async () => {
+    await start(`127.0.0.1:${port}`)
+    for (const target of ['//', 'http://[', '/\\\\', '*', 'http://x:99999/']) {
+      const socket = connect(port, '127.0.0.1')
+      socket.write(`GET ${target} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`)
+      const [first] = await once(socket, 'data') as [Buffer]
+      assert.match(first.toString(), /^HTTP\/1\.1 40[04] /, target)
+      socket.destroy()
+    }
+    const hasty = connect(port, '127.0.0.1')
+    hasty.write('GET /explain?name=a HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')
+    hasty.destroy()
+    assert.equal((await ask({ port }, '/explain?name=a')).status, 200)
   })
 
   test('is read-only without a token file; with one, changes need its token', async () => {

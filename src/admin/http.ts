@@ -106,7 +106,8 @@ export class HttpServers implements Http {
   }
 
   async #answer(handlers: ReadonlyMap<string, HttpHandler[]>, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://localhost')
+    const url = URL.parse(request.url ?? '/', 'http://localhost')
+    if (url === null) return send(request, response, { status: 400, body: 'the request is for no URL\n' })
     const handle = handlers.get(url.pathname)?.at(-1)
     try {
       const reply = handle === undefined
