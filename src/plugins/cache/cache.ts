@@ -83,8 +83,8 @@ export class Cache implements Stage {
     const metrics = this.#metrics.of(q.server)
     metrics.requests.add()
     const entry = this.#stores.find(asked.key, asked.question, nowMs, this.#options)
-    if (entry !== undefined) (entry.denial ? metrics.denialHits : metrics.successHits).add()
     if (entry !== undefined && this.#options.stale.lastResort && entry.left(nowMs) <= 0) return this.#missOrStale(q, asked, entry, metrics)
+    if (entry !== undefined) (entry.denial ? metrics.denialHits : metrics.successHits).add()
     if (entry === undefined) {
       metrics.misses.add()
       this.#asked.set(q, asked)

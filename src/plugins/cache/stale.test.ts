@@ -145,6 +145,7 @@ describe('cache without serve_stale', () => {
     assert.equal(again!.aa, false)
     const metrics = await server.metrics.expose()
     assert.match(metrics, /coredns_cache_misses_total\{[^}]*\} 2/)
+    assert.doesNotMatch(metrics, /coredns_cache_hits_total\{/)
     assert.doesNotMatch(metrics, /coredns_cache_served_stale_total\{/)
     await server.stop()
   })
