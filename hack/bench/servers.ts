@@ -3,7 +3,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** As the images start Node; a test compares them. */
-export const NODE_FLAGS = ['--max-semi-space-size=8', '--v8-pool-size=1', '--expose-gc'] as const
+export const NODE_FLAGS = {
+  'hearth-node': ['--max-semi-space-size=2', '--v8-pool-size=1', '--expose-gc'],
+  'hearth-cluster': ['--max-semi-space-size=8', '--v8-pool-size=1', '--expose-gc'],
+} as const
 
 const ECHO = fileURLToPath(new URL('./echo.ts', import.meta.url))
 
@@ -41,7 +44,7 @@ export const AGENTS: Readonly<Record<PeerName, Command | undefined>> = {
 export function clusterCommands(bundle: string): readonly (readonly [string, (conf: string) => readonly string[]])[] {
   const coredns = process.env['BENCH_COREDNS']
   return [
-    ['hearth', (conf) => [process.execPath, ...NODE_FLAGS, join(bundle, 'hearth-cluster/lib/hearth-cluster.mjs'), '-admin-listen-address', '', '-conf', conf]],
+    ['hearth', (conf) => [process.execPath, ...NODE_FLAGS['hearth-cluster'], join(bundle, 'hearth-cluster/lib/hearth-cluster.mjs'), '-admin-listen-address', '', '-conf', conf]],
     ...coredns === undefined ? [] : [['CoreDNS', (conf: string) => [coredns, '-conf', conf]] as const],
   ]
 }
@@ -50,7 +53,7 @@ export function clusterCommands(bundle: string): readonly (readonly [string, (co
 export function resolver(name: PeerName, place: Place): readonly string[] {
   const conf = corefile(place, 'resolver', forwarder)
   if (name === 'CoreDNS') return [process.env['BENCH_COREDNS']!, '-conf', conf, '-dns.port', String(place.port)]
-  return [process.execPath, ...NODE_FLAGS, '--trace-gc', join(place.bundle, 'hearth-cluster/lib/hearth-cluster.mjs'), '-admin-listen-address', '', '-conf', conf, '-dns.port', String(place.port)]
+  return [process.execPath, ...NODE_FLAGS['hearth-cluster'], '--trace-gc', join(place.bundle, 'hearth-cluster/lib/hearth-cluster.mjs'), '-admin-listen-address', '', '-conf', conf, '-dns.port', String(place.port)]
 }
 
 /** The agent in front of a resolver: asks it over TCP, as NodeLocal DNSCache does. */
@@ -69,7 +72,7 @@ const forwarder = ({ port, upstream }: Place) => `.:${port} {\n    bind 127.0.0.
 const asker = ({ port, upstream }: Place) => `.:${port} {\n    bind 127.0.0.1\n    errors\n    prometheus 127.0.0.1:0\n    cache 3600\n    forward . 127.0.0.1:${upstream} {\n        force_tcp\n    }\n}\n`
 
 function hearth(place: Place, engine: string, text = forwarder): readonly string[] {
-  return [process.execPath, ...NODE_FLAGS, '--trace-gc', join(place.bundle, 'hearth-node/lib/hearth-node.mjs'), '-engine', engine, '-localip', '127.0.0.1', '-setupinterface=false', '-setupiptables=false',
+  return [process.execPath, ...NODE_FLAGS['hearth-node'], '--trace-gc', join(place.bundle, 'hearth-node/lib/hearth-node.mjs'), '-engine', engine, '-localip', '127.0.0.1', '-setupinterface=false', '-setupiptables=false',
     '-metrics-listen-address', '', '-admin-listen-address', '', '-basecorefile', join(place.folder, 'none'), '-conf', corefile(place, `hearth-${engine}`, text), '-dns.port', String(place.port)]
 }
 

@@ -43,7 +43,7 @@ test('the agent with 10,000 names runs within 96 MiB', { timeout: 120_000 }, asy
   execFileSync(process.execPath, [BUNDLE, join(folder, 'out')])
   const port = await freePort()
   writeFileSync(join(folder, 'Corefile'), `.:${port} {\n bind 127.0.0.1\n errors\n prometheus 127.0.0.1:${await freePort()}\n cache 3600 {\n  success ${NAMES * 2}\n }\n loadbalance\n template IN A {\n  answer "{{ .Name }} 3600 IN A 192.0.2.1" "{{ .Name }} 3600 IN A 192.0.2.2"\n }\n}\n`)
-  writeFileSync(join(folder, 'start'), `#!/bin/sh\necho $$ > ${group.folder}/cgroup.procs\nexec ${process.execPath} ${NODE_FLAGS.join(' ')} ${folder}/out/hearth-node/lib/hearth-node.mjs -localip 127.0.0.1 -setupinterface=false -setupiptables=false -metrics-listen-address= -admin-listen-address= -basecorefile ${folder}/none -conf ${folder}/Corefile\n`, { mode: 0o755 })
+  writeFileSync(join(folder, 'start'), `#!/bin/sh\necho $$ > ${group.folder}/cgroup.procs\nexec ${process.execPath} ${NODE_FLAGS['hearth-node'].join(' ')} ${folder}/out/hearth-node/lib/hearth-node.mjs -localip 127.0.0.1 -setupinterface=false -setupiptables=false -metrics-listen-address= -admin-listen-address= -basecorefile ${folder}/none -conf ${folder}/Corefile\n`, { mode: 0o755 })
   const program = Program.start(`${folder}/start`)
   try {
     await until(() => / ready /.test(program.output) || program.ended, 30_000)

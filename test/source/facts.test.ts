@@ -34,11 +34,12 @@ describe('facts in two places', () => {
   })
 
   test('Node is started with the same flags everywhere', () => {
-    for (const page of ['Dockerfile.node', 'Dockerfile.cluster']) {
+    for (const [program, page] of [['hearth-node', 'Dockerfile.node'], ['hearth-cluster', 'Dockerfile.cluster']] as const) {
       const [, words] = /ENTRYPOINT \["node", (.+), "\/opt/.exec(read(page)) ?? []
-      assert.deepEqual(JSON.parse(`[${words}]`), NODE_FLAGS)
+      assert.deepEqual(JSON.parse(`[${words}]`), NODE_FLAGS[program])
+      assert.ok(read(page).includes(`node ${NODE_FLAGS[program].join(' ')} /opt`), `${page} compiles with other flags than it runs with`)
+      assert.equal(/^flags='(.*)'$/m.exec(read(`hack/${program}`))?.[1], NODE_FLAGS[program].join(' '))
     }
-    assert.equal(/^flags='(.*)'$/m.exec(read('hack/set-up.sh'))?.[1], NODE_FLAGS.join(' '))
   })
 
   test('the lock file names no download address', () => {

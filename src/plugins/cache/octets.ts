@@ -29,7 +29,8 @@ export class Octets implements Kept {
     message.answers = [...entry.answers]
     message.authorities = [...entry.authorities]
     message.additionals = [...entry.additionals]
-    this.#records = encodeMessage(message).slice(HEADER_BYTES + wireLength(entry.question.name) + 4)
+    // Out of Node's pool of small buffers: memory of its own costs each more than what it holds.
+    this.#records = Buffer.from(encodeMessage(message).subarray(HEADER_BYTES + wireLength(entry.question.name) + 4))
     this.#ttls = ttlPositions(this.#records)
     this.#entry = entry
     this.untilMs = entry.storedMs + (entry.ttl - refreshSeconds(entry, options)) * 1000

@@ -18,7 +18,7 @@ import { PacketStore } from './packet-store.ts'
 import { PacketThread } from './packet-thread.ts'
 import { ReplyBatch } from './reply-batch.ts'
 
-/** Replies in the packet cache: 16 MiB of memory when all are used. */
+/** Replies in the packet cache: 10 MiB of memory when all are used. */
 const PACKETS = 16_384
 /** How often the program's own rates take in what workers have answered. */
 const LOOK_MS = 1000

@@ -2,7 +2,7 @@
  * The packet cache's shared memory: an index, and slots with one reply each. Slots are used from the first one on, so that memory is
  * taken only as replies come; a place in the index says in which slot a hash is.
  */
-export const SLOT_BYTES = 1024
+export const SLOT_BYTES = 640
 export const SLOT_WORDS = SLOT_BYTES / 4
 /** Places that a hash can be in. */
 export const WAYS = 8
