@@ -73,12 +73,12 @@ ${rest}remote-control:
     upstreams.delete(address)
   }
 
-  async function serve(options: string): Promise<void> {
+  async function serve(options: string, to = `${ONE} ${TWO}`, patienceMs = 20_000): Promise<void> {
     const corefile = join(folder, 'Corefile')
-    writeFileSync(corefile, `.:53 {\n    bind ${SERVER}\n    errors\n    forward . ${ONE} ${TWO} {\n${options}\n    }\n}\n`)
+    writeFileSync(corefile, `.:53 {\n    bind ${SERVER}\n    errors\n    forward . ${to} {\n${options}\n    }\n}\n`)
     const main = fileURLToPath(new URL('../../cmd/hearth-cluster/main.ts', import.meta.url))
     server = await Resident.start('hearth-cluster', host.spawn(process.execPath, [main, '-conf', corefile, '-admin-listen-address', '']), /hearth-cluster-/)
-    await until(async () => (await ask()).rcode === 'NOERROR', 20_000)
+    await until(async () => (await ask()).rcode === 'NOERROR', patienceMs)
   }
 
   /** A name that was not asked before. */
@@ -148,6 +148,13 @@ ${rest}remote-control:
     await serve('force_tcp')
     await allAnswered(3)
     for (const address of [ONE, TWO]) await stopUnbound(address)
+  })
+
+  test('there is no TLS where it is wanted if there is: in plain text, and only then', async () => {
+    await serve('tls_opportunistic', `tls://${ONE} tls://${TWO}`)
+    await allAnswered(3)
+    await server!.stop()
+    await assert.rejects(serve('max_connect_attempts 1', `tls://${ONE}`, 2000), /not within/)
   })
 
   test('answers are truncated: TCP clients get them whole', async () => {

@@ -209,6 +209,13 @@ describe('forward, over real sockets', () => {
       assert.equal(there.asked.length, 0)
     })
 
+    test('with tls_opportunistic any certificate will do', async () => {
+      const there = await upstream((asked) => asked.answer([A]), { tls })
+      await serveTls(there, 'tls_servername other.test\ntls_opportunistic')
+      assert.equal(brief(await ask()), `NOERROR; ${A}`)
+      assert.equal(there.asked[0]!.protocol, 'tls')
+    })
+
     test('a client certificate is shown where the upstream wants one', async () => {
       const there = await upstream((asked) => asked.answer([A]), { tls: { ...tls, ca: file('ca.pem'), requestCert: true, rejectUnauthorized: true } })
       await serveTls(there, `tls ${path('server.pem')} ${path('server.key')} ${path('ca.pem')}\ntls_servername dns.test`)
