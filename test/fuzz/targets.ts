@@ -34,6 +34,9 @@ import { compileFormat } from '../../src/plugins/log/format.ts'
 import { TEMPLATE_FUNCTIONS } from '../../src/plugins/template/functions.ts'
 import { parseTemplate, TemplateError } from '../../src/plugins/template/go-template.ts'
 import { acceptPacket } from '../../src/server/accept.ts'
+import { CookieJar } from '../../src/upstream/cookies.ts'
+import { readReply } from '../../src/upstream/reply.ts'
+import { makeRequest, matchReply } from '../../src/upstream/request.ts'
 import { parseResolvConf } from '../../src/upstream/resolv-conf.ts'
 import { decodeMessage } from '../../src/wire/decode.ts'
 import { encodeMessage, fitReply, messageLength } from '../../src/wire/encode.ts'
@@ -105,6 +108,26 @@ export const TARGETS: readonly Target[] = [
       for (const byte of bytes) pieces.push(Uint8Array.of(byte))
       for (let frame = whole.next(); frame !== undefined; frame = whole.next()) assert.deepEqual(Buffer.from(pieces.next()!), Buffer.from(frame))
       assert.equal(pieces.next(), undefined)
+    },
+  },
+  {
+    name: 'replies of upstreams', seeds: packets().map((packet) => {
+      const reply = Uint8Array.from(packet)
+      reply[2]! |= 0x80
+      return reply
+    }),
+    run(bytes) {
+      const question = new Message()
+      question.questions = [{ name: 'a.example.', type: 1, class: 1 }]
+      const request = makeRequest(question)
+      const jar = new CookieJar({ float: () => 0.5, int: () => 1 })
+      jar.learn(bytes, 'tcp')
+      const dressed = jar.dress(request)
+      assert.equal(decodeMessage(dressed.packet).edns!.options.length, 1)
+      assert.equal(typeof dressed.proves!(bytes), 'boolean')
+      // What is taken for a reply to the question has that question, if it can be read at all.
+      const reply = readReply(bytes, 'udp', 4096)
+      if (matchReply(request, bytes) !== 'no' && reply !== undefined) assert.equal(lowerName(reply.questions[0]!.name), 'a.example.')
     },
   },
   {
