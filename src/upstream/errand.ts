@@ -154,7 +154,8 @@ class Errand {
     this.#drop(attempt)
     const { rules } = this.errands
     const { upstream, network } = attempt
-    if (network === 'udp' && isTruncated(bytes)) {
+    // Longer than was asked for is as good as truncated where TCP may be tried.
+    if (network === 'udp' && (isTruncated(bytes) || (rules.retryTruncated && bytes.length > this.#request.datagramBytes))) {
       if (rules.retryTruncated) {
         this.#note(attempt, 'truncated')
         return this.#further(() => this.#ask(upstream, 'tcp'))

@@ -180,6 +180,18 @@ describe('forward, over real sockets', () => {
       const reply = await ask(undefined, { protocol: 'tcp' })
       assert.deepEqual([reply!.tc, brief(reply)], [false, `NOERROR; ${A}`])
     })
+
+    test('a datagram longer than asked for is truncated, and asked again over TCP with prefer_udp', async () => {
+      const many = Array.from({ length: 60 }, (_, i) => `www.example.org. 60 IN A 192.0.2.${i + 1}`)
+      const there = await upstream((asked) => asked.answer(many))
+      await serve([there])
+      const cut = await ask()
+      assert.deepEqual([cut!.tc, cut!.answers.length], [true, 0])
+      await server!.stop()
+      await serve([there], 'prefer_udp')
+      for (const protocol of ['udp', 'tcp'] as const) assert.equal((await ask(undefined, { protocol, edns: { udpSize: 4096 } }))!.answers.length, 60, protocol)
+      assert.equal((await ask(undefined, { protocol: 'tcp' }))!.answers.length, 60)
+    })
   })
 
   describe('TLS', () => {

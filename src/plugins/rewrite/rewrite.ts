@@ -95,6 +95,8 @@ function applyEdits(q: Query, { question, edits }: Rewritten, echoed: Env['echoe
     const { error, reply } = q
     q.begin(reply.rcode)
     mirrorOpt(q, echoed)
+    // Its options are left out of the query as well, where `log` counts its octets.
+    if (q.request.edns !== undefined) q.request.edns = { ...q.request.edns, options: q.reply.edns?.options ?? [] }
     q.error = error
   }
   const { reply } = q
