@@ -14,6 +14,8 @@ export interface SenderOptions {
   readonly name: string
   /** Of all addresses together, over UDP. */
   readonly perSecond: number
+  /** Each question comes from a port of its own, as those of glibc do; undefined: a few ports are kept. */
+  readonly freshPorts?: boolean
   /** To each address. */
   readonly connections: number
   /** How often each of them asks. */
@@ -36,6 +38,8 @@ export interface Observed {
 const SOCKETS = 8
 const TICK_MS = 5
 const RECONNECT_MS = 20
+/** How long a socket of one question waits. */
+const FRESH_MS = 2500
 /** A wait of this long is the machine's doing. */
 const LAG_MS = 15
 
@@ -49,7 +53,7 @@ const lags: [number, number][] = []
 run()
 
 function run(): void {
-  const senders = options.addresses.flatMap((address) => Array.from({ length: SOCKETS }, () => udpSender(address)))
+  const senders = options.addresses.flatMap((address) => Array.from({ length: SOCKETS }, () => (options.freshPorts === true ? freshSender(address) : udpSender(address))))
   for (const address of options.addresses) for (let i = 0; i < options.connections; i++) keepConnection(address, `${address}#${i}`)
   let sent = 0
   const start = now()
@@ -68,6 +72,24 @@ function run(): void {
 
 function question(id: number): Buffer {
   return encode({ type: 'query', id, flags: RECURSION_DESIRED, questions: [{ name: options.name, type: 'A' }] })
+}
+
+/** A socket for every question. */
+function freshSender(address: string): () => void {
+  return () => {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+    const query: [number, number] = [now(), -1]
+    udp[address]!.push(query)
+    const limit = setTimeout(() => socket.close(), FRESH_MS)
+    socket.on('error', () => undefined)
+    socket.on('message', (packet) => {
+      clearTimeout(limit)
+      const rcode = packet[3]! & 0xf
+      query[1] = rcode === 0 ? now() : -1 - rcode
+      socket.close()
+    })
+    socket.send(question(1), 53, address, () => undefined)
+  }
 }
 
 /** A socket that keeps its port. */
