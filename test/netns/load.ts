@@ -60,7 +60,7 @@ export function assertAnswered(observed: readonly Observed[], from: number, to: 
     return `${times.length} of ${address} from +${Math.min(...times)} to +${Math.max(...times)} ms`
   }).join(', ') + `; ${lost.filter(({ answered }) => answered < -1).length} with an answer that is none`
   assert.ok(asked.length >= atLeast, `${what}: only ${asked.length} questions`)
-  assert.ok(lost.length <= dropped, `${what}: ${lost.length} of ${asked.length} questions lost, ${dropped} dropped by full sockets; ${first}`)
+  assert.ok(lost.length <= dropped, `${what}: ${lost.length} of ${asked.length} questions lost, ${dropped} of them dropped by full sockets and queues; ${first}`)
   return asked.length
 }
 
