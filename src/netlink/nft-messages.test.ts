@@ -45,6 +45,12 @@ test('whatever the kernel sends is read without throwing', () => {
     readRule(message)
     readTableName(message)
     readElements(message)
+    readChain(message)
+    readGeneration(message)
+  }))
+  fc.assert(fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 16 }), fc.uint8Array({ maxLength: 12 })), { maxLength: 8 }), (list) => {
+    const message = { type: 0, flags: 0, body: Buffer.concat([Buffer.alloc(4), ...list.map(([type, value]) => attribute(type, value))]) }
+    for (const read of [readRule, readTableName, readElements, readChain, readGeneration]) read(message)
   }))
   assert.equal(readGeneration({ type: 0, flags: 0, body: Buffer.alloc(4) }), 0)
   assert.equal(readChain({ type: 0, flags: 0, body: Buffer.alloc(4) }).policy, undefined)

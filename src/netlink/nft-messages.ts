@@ -143,7 +143,7 @@ export function getGeneration(): Message {
 }
 
 export function readGeneration(reply: Message): number {
-  return findAttribute(fields(reply), 1)?.readUInt32BE(0) ?? 0
+  return uint32Of(findAttribute(fields(reply), 1)) ?? 0
 }
 
 export function readTableName(reply: Message): string {
@@ -152,11 +152,11 @@ export function readTableName(reply: Message): string {
 
 export function readChain(reply: Message): FoundChain {
   const attributes = fields(reply)
-  const policy = findAttribute(attributes, CHAIN.POLICY)
+  const policy = uint32Of(findAttribute(attributes, CHAIN.POLICY))
   return {
     table: readText(findAttribute(attributes, CHAIN.TABLE)),
     name: readText(findAttribute(attributes, CHAIN.NAME)),
-    policy: policy === undefined ? undefined : policy.readUInt32BE(0) === 0 ? 'drop' : 'accept',
+    policy: policy === undefined ? undefined : policy === 0 ? 'drop' : 'accept',
   }
 }
 
@@ -165,7 +165,7 @@ export function readRule(reply: Message): FoundRule {
   return {
     table: readText(findAttribute(attributes, RULE.TABLE)),
     chain: readText(findAttribute(attributes, RULE.CHAIN)),
-    handle: findAttribute(attributes, RULE.HANDLE)?.readBigUInt64BE(0) ?? 0n,
+    handle: uint64Of(findAttribute(attributes, RULE.HANDLE)) ?? 0n,
     comment: readComment(findAttribute(attributes, RULE.USERDATA)),
     expressions: findAttribute(attributes, RULE.EXPRESSIONS) ?? Buffer.alloc(0),
   }
@@ -177,7 +177,7 @@ export function readElements(reply: Message): FoundElement[] {
     const attributes = readAttributes(item.value)
     const key = findAttribute(readAttributes(findAttribute(attributes, ELEMENT.KEY) ?? Buffer.alloc(0)), DATA_VALUE)
     if (key === undefined) return []
-    return [{ key: Uint8Array.from(key), expiresMs: Number(findAttribute(attributes, ELEMENT.EXPIRATION)?.readBigUInt64BE(0) ?? 0n) }]
+    return [{ key: Uint8Array.from(key), expiresMs: Number(uint64Of(findAttribute(attributes, ELEMENT.EXPIRATION)) ?? 0n) }]
   })
 }
 
@@ -235,6 +235,15 @@ function message(type: number, family: FamilyName, flags: number, attributes: re
 
 function mark(type: number): Message {
   return { type, flags: 0, body: Buffer.of(0, 0, 0, SUBSYSTEM) }
+}
+
+/** Undefined for what is not there, or too short. */
+function uint32Of(value: Buffer | undefined): number | undefined {
+  return value === undefined || value.length < 4 ? undefined : value.readUInt32BE(0)
+}
+
+function uint64Of(value: Buffer | undefined): bigint | undefined {
+  return value === undefined || value.length < 8 ? undefined : value.readBigUInt64BE(0)
 }
 
 /** What follows the header of four octets. */

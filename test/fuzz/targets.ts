@@ -26,6 +26,7 @@ import { ConfigError } from '../../src/corefile/error.ts'
 import { parseCorefile } from '../../src/corefile/parser.ts'
 import { compileGoRegexp } from '../../src/corefile/regexp.ts'
 import { readAttributes } from '../../src/netlink/attributes.ts'
+import { readChain, readElements, readGeneration, readRule, readTableName } from '../../src/netlink/nft-messages.ts'
 import { parseKubeDns } from '../../src/node/kube-dns-config.ts'
 import { HostsTable } from '../../src/plugins/hosts/table.ts'
 import { PLUGINS, pluginTable } from '../../src/plugins/index.ts'
@@ -204,6 +205,7 @@ export const TARGETS: readonly Target[] = [
     name: 'kube-dns ConfigMap', seeds: ['{"acme.local": ["1.2.3.4", "[::1]:53"]}', '["8.8.8.8"]'],
     run(bytes) { for (const key of ['stubDomains', 'upstreamNameservers']) attempt(() => parseKubeDns(new Map([[key, text(bytes)]])), Error) },
   },
+  { name: 'nftables messages', seeds: [Buffer.from('000000000800010000000000060002006300000010000400040001000800020000000001', 'hex'), Buffer.from('00000000140003800800018008000180080001000a000001', 'hex')], run(bytes) { for (const read of [readRule, readChain, readElements, readTableName, readGeneration]) read({ type: 0, flags: 0, body: Buffer.from(bytes) }) } },
   { name: 'netlink attributes', seeds: [Uint8Array.of(8, 0, 1, 0, 1, 2, 3, 4, 5, 0, 2, 0, 65, 0, 0, 0)], run(bytes) { for (const each of readAttributes(Buffer.from(bytes))) assert.ok(each.value.length <= bytes.length) } },
   {
     name: 'addresses and durations', seeds: ['2001:db8::1/64', '::ffff:192.0.2.1', '1h2m3.5s', '-5ms'],
