@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync, watch, type FSWatcher } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Timer } from '../../base/clock.ts'
 import { nameOf, namespaceOf } from '../decode.ts'
 import type { ClusterIndex } from '../index.ts'
@@ -16,6 +16,8 @@ const POLL_SHARE = 0.01
 const SETTLE_MS = 30
 /** Deeper folders than this are not manifests. */
 const DEPTH_LIMIT = 8
+/** Folders beyond are found by looking alone: each one watched takes one of the system's inotify watches. */
+const WATCHED_FOLDERS_LIMIT = 1000
 const FILE_LIMIT_BYTES = 64 * 1024 * 1024
 const FILES_LIMIT = 10_000
 
@@ -33,9 +35,11 @@ export class ManifestSource implements Source {
   readonly #said = new Set<string>()
   #files = new Map<string, ReadFile>()
   #known = new Map<string, { object: ClusterObject; text: string }>()
-  #watchers: FSWatcher[] = []
+  /** By folder. One each, since a recursive watch of Node loses files that are renamed over others. */
+  readonly #watchers = new Map<string, FSWatcher>()
   #polling: Timer | undefined
-  #tookMs = 0
+  /** How long it took to see that nothing has changed. */
+  #lookMs = 0
   #settling: Timer | undefined
   #index: ClusterIndex | undefined
   synced = false
@@ -53,35 +57,46 @@ export class ManifestSource implements Source {
     this.#index = index
     this.#read()
     this.synced = true
-    this.#watch()
     this.#poll()
     return Promise.resolve()
   }
 
   async stop(): Promise<void> {
-    for (const watcher of this.#watchers) watcher.close()
+    for (const watcher of this.#watchers.values()) watcher.close()
     this.#polling?.cancel()
     this.#settling?.cancel()
     return Promise.resolve()
   }
 
   #poll(): void {
-    this.#polling = this.#world.clock.after(Math.max(POLL_MS, this.#tookMs / POLL_SHARE), () => {
+    this.#polling = this.#world.clock.after(Math.max(POLL_MS, this.#lookMs / POLL_SHARE), () => {
       this.#read()
       this.#poll()
     })
   }
 
-  /** Asks the system to tell of changes; where it cannot, polling finds them. */
-  #watch(): void {
-    for (const path of this.#paths) {
-      try {
-        const watcher = watch(path, { recursive: statSync(path).isDirectory() }, () => this.#settle())
-        watcher.on('error', (error) => this.#say(`watching ${path}: ${error.message}; looking every ${POLL_MS} ms instead`))
-        this.#watchers.push(watcher)
-      } catch (error) {
-        this.#say(`watching ${path}: ${String(error)}; looking every ${POLL_MS} ms instead`)
-      }
+  /** Asks the system to tell of changes in these folders; where it cannot, polling finds them. */
+  #watch(folders: ReadonlySet<string>): void {
+    for (const [folder, watcher] of this.#watchers) {
+      if (folders.has(folder)) continue
+      watcher.close()
+      this.#watchers.delete(folder)
+    }
+    for (const folder of folders) if (!this.#watchers.has(folder) && this.#watchers.size < WATCHED_FOLDERS_LIMIT) this.#watchFolder(folder)
+  }
+
+  #watchFolder(folder: string): void {
+    const poll = (reason: unknown) => this.#say(`watching ${folder}: ${String(reason)}; looking every ${POLL_MS} ms instead`)
+    try {
+      const watcher = watch(folder, () => this.#settle())
+      watcher.on('error', (error) => {
+        poll(error.message)
+        watcher.close()
+        this.#watchers.delete(folder)
+      })
+      this.#watchers.set(folder, watcher)
+    } catch (error) {
+      poll(error)
     }
   }
 
@@ -96,15 +111,20 @@ export class ManifestSource implements Source {
   #read(): void {
     const startMs = this.#world.clock.nowMs()
     const files = this.#remembered()
+    const listed = this.#list()
+    // Watched before they are read, so that no change falls between.
+    this.#watch(listed.folders)
     let changed = false
-    for (const path of this.#listFiles()) {
+    for (const path of listed.files) {
       const before = this.#files.get(path)
       const file = this.#readFile(path, before)
       if (file !== undefined) files.set(path, file)
       changed ||= file !== before
     }
-    this.#tookMs = this.#world.clock.nowMs() - startMs
-    if (!changed && files.size === this.#files.size) return
+    if (!changed && files.size === this.#files.size) {
+      this.#lookMs = this.#world.clock.nowMs() - startMs
+      return
+    }
     this.#files = files
     this.#apply(assemble([...files.values()].flatMap((file) => file.objects), this.#wanted, (text) => this.#say(text)))
   }
@@ -146,18 +166,24 @@ export class ManifestSource implements Source {
     this.#known = next
   }
 
-  #listFiles(): string[] {
+  /** The manifest files, and the folders in which they and others may come and go. */
+  #list(): { readonly files: readonly string[]; readonly folders: ReadonlySet<string> } {
     const found: string[] = []
+    const folders = new Set<string>()
     const visit = (path: string, depth: number, named: boolean) => {
       const stat = statSync(path, { throwIfNoEntry: false })
       if (stat === undefined || found.length >= FILES_LIMIT) return
       if (stat.isDirectory()) {
+        folders.add(path)
         if (depth > 0) for (const name of readdirSync(path).sort()) if (!name.startsWith('.')) visit(join(path, name), depth - 1, false)
-      } else if (stat.isFile() && (named || /\.(ya?ml|json)$/.test(path))) found.push(path)
+      } else if (stat.isFile() && (named || /\.(ya?ml|json)$/.test(path))) {
+        if (named) folders.add(dirname(path))
+        found.push(path)
+      }
     }
     for (const path of this.#paths) visit(path, DEPTH_LIMIT, true)
     if (found.length >= FILES_LIMIT) this.#say(`more than ${FILES_LIMIT} manifest files; the rest is left out`)
-    return found
+    return { files: found, folders }
   }
 
   /** Logs a remark once. */
