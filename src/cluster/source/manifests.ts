@@ -88,7 +88,8 @@ export class ManifestSource implements Source {
   #watchFolder(folder: string): void {
     const poll = (reason: unknown) => this.#say(`watching ${folder}: ${String(reason)}; looking every ${POLL_MS} ms instead`)
     try {
-      const watcher = watch(folder, () => this.#settle())
+      // As with timers, waiting for a change alone keeps no process.
+      const watcher = watch(folder, { persistent: false }, () => this.#settle())
       watcher.on('error', (error) => {
         poll(error.message)
         watcher.close()
