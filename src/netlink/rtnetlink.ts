@@ -4,10 +4,10 @@ import { FLAG, NetlinkError, NetlinkSocket, PROTOCOL, type Message } from './soc
 
 /** Links, addresses and routes (linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h). */
 
-const MSG = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, DELADDR: 21, GETADDR: 22, NEWROUTE: 24 } as const
+const MSG = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, DELADDR: 21, GETADDR: 22, NEWROUTE: 24, DELROUTE: 25 } as const
 const IFLA = { IFNAME: 3, LINKINFO: 18, NET_NS_PID: 19, INFO_KIND: 1, INFO_DATA: 2, VETH_PEER: 1 } as const
 const IFA = { ADDRESS: 1, LOCAL: 2, CACHEINFO: 6, FLAGS: 8 } as const
-const RTA = { DST: 1, OIF: 4, GATEWAY: 5 } as const
+const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7 } as const
 const IFF_UP = 1
 const SCOPE = { UNIVERSE: 0, HOST: 254 } as const
 /** No duplicate address detection: the address can be used at once. */
@@ -36,6 +36,20 @@ export interface NewAddress extends Address {
   /** Not to be used as the source of other traffic. */
   readonly host: boolean
 }
+
+/** Delivers what comes for `destination` to this host, without its being an address of it. */
+export interface LocalRoute {
+  /** 4 or 16 octets. */
+  readonly destination: Uint8Array
+  readonly link: number
+  /** From where this host itself asks `destination`. */
+  readonly source: Uint8Array
+}
+
+/** RT_TABLE_LOCAL, RTPROT_STATIC, RTN_LOCAL. */
+const LOCAL_ROUTE = { table: 255, protocol: 4, type: 2 } as const
+/** Behind the route that the kernel makes for an address of its own. */
+const LOCAL_ROUTE_METRIC = 1024
 
 export class Rtnetlink {
   readonly #socket: NetlinkSocket
@@ -123,6 +137,14 @@ export class Rtnetlink {
     await this.#ack(`add route via ${formatIp(gateway)}`, MSG.NEWROUTE, FLAG.CREATE | FLAG.REPLACE, header, attributes)
   }
 
+  async addLocalRoute(route: LocalRoute): Promise<void> {
+    await this.#ack(`add local route ${formatIp(route.destination)}`, MSG.NEWROUTE, FLAG.CREATE | FLAG.REPLACE, localRouteHeader(route), localRouteAttributes(route))
+  }
+
+  async removeLocalRoute(route: LocalRoute): Promise<void> {
+    await this.#ack(`remove local route ${formatIp(route.destination)}`, MSG.DELROUTE, 0, localRouteHeader(route), localRouteAttributes(route))
+  }
+
   async #ack(what: string, type: number, flags: number, header: Buffer, attributes: readonly Buffer[]): Promise<void> {
     await this.#socket.request(what, { type, flags: flags | FLAG.ACK, body: Buffer.concat([header, ...attributes]) })
   }
@@ -143,6 +165,21 @@ function addressHeader(address: Address, scope: number): Buffer {
   header[3] = scope
   header.writeUInt32LE(address.link, 4)
   return header
+}
+
+function localRouteHeader({ destination }: LocalRoute): Buffer {
+  const header = Buffer.alloc(12)
+  header[0] = destination.length === 4 ? 2 : 10
+  header[1] = destination.length * 8
+  header[4] = LOCAL_ROUTE.table
+  header[5] = LOCAL_ROUTE.protocol
+  header[6] = destination.length === 4 ? SCOPE.HOST : SCOPE.UNIVERSE
+  header[7] = LOCAL_ROUTE.type
+  return header
+}
+
+function localRouteAttributes({ destination, link, source }: LocalRoute): Buffer[] {
+  return [attribute(RTA.DST, destination), uint32Attribute(RTA.OIF, link), uint32Attribute(RTA.PRIORITY, LOCAL_ROUTE_METRIC), attribute(RTA.PREFSRC, source)]
 }
 
 function readLink(message: Message): Link {

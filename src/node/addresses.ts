@@ -1,11 +1,16 @@
+import { sleep, type Clock } from '../base/clock.ts'
 import { equalIp, formatIp } from '../base/ip.ts'
 import { hasCode } from '../netlink/nftables.ts'
-import type { Address, Rtnetlink } from '../netlink/rtnetlink.ts'
+import type { Address, LocalRoute, Rtnetlink } from '../netlink/rtnetlink.ts'
+import { ownSource } from './own-source.ts'
 import type { StateLog } from './state-log.ts'
+import { bytesOf } from './wishes.ts'
 
 /** An address that nobody renews is gone after this; every agent of the node renews it. */
 export const LIFETIME_S = 60
 export const RENEW_MS = 15_000
+/** How long answers are waited for that are on their way to an address when it goes. */
+const LAST_ANSWERS_MS = 1000
 
 /** Our addresses on the node, each with a lifetime. */
 export class NodeAddresses {
@@ -13,13 +18,15 @@ export class NodeAddresses {
   readonly #addresses: readonly Uint8Array[]
   readonly #linkName: string | undefined
   readonly #log: StateLog
+  readonly #clock: Clock
 
   /** `linkName`: a dummy link to put them on; undefined for `lo`. */
-  constructor(addresses: readonly Uint8Array[], linkName: string | undefined, routes: Rtnetlink, log: StateLog) {
+  constructor(addresses: readonly Uint8Array[], linkName: string | undefined, routes: Rtnetlink, log: StateLog, clock: Clock) {
     this.#addresses = addresses
     this.#linkName = linkName
     this.#routes = routes
     this.#log = log
+    this.#clock = clock
   }
 
   /** Adds what is missing on the link. Rejects with NetlinkError. */
@@ -38,13 +45,21 @@ export class NodeAddresses {
     for (const bytes of this.#addresses) await this.#put(bytes, link.index)
   }
 
-  /** Takes them from the link that we put them on, and the link with them if it is one of ours. */
+  /**
+   * Takes them from the link that we put them on, and the link with them if it is one of ours. The node asks one of its own addresses
+   * from that very address, and answers that are on their way would find nobody there. So they are taken in for a moment more, while
+   * the node already asks from another address.
+   */
   async remove(): Promise<void> {
     const link = await this.#link()
-    for (const address of await this.#ours(link.index)) {
+    const ours = await this.#ours(link.index)
+    const routes = await this.#stillTakeIn(ours)
+    for (const address of ours) {
       await this.#routes.removeAddress(address)
       this.#log.changed('address removed', { address: formatIp(address.bytes), link: link.name })
     }
+    if (routes.length > 0) await sleep(this.#clock, LAST_ANSWERS_MS)
+    for (const route of routes) await this.#routes.removeLocalRoute(route)
     if (link.name === 'lo') return
     await this.#routes.removeLink(link.index)
     this.#log.changed('link removed', { link: link.name })
@@ -54,6 +69,19 @@ export class NodeAddresses {
   async present(): Promise<Uint8Array[]> {
     const there = await this.#routes.addresses()
     return this.#addresses.filter((address) => there.some((other) => equalIp(other.bytes, address)))
+  }
+
+  async #stillTakeIn(addresses: readonly Address[]): Promise<LocalRoute[]> {
+    const lo = (await this.#routes.link('lo'))!
+    const routes: LocalRoute[] = []
+    for (const { bytes } of addresses) {
+      const source = await ownSource(bytesOf(bytes), this.#addresses)
+      if (source === undefined) continue
+      const route = { destination: bytes, link: lo.index, source }
+      await this.#routes.addLocalRoute(route)
+      routes.push(route)
+    }
+    return routes
   }
 
   async #ours(link: number): Promise<Address[]> {

@@ -103,7 +103,7 @@ export class NodeNetwork {
     this.#fallback = new Fallback(this.#nftables, presence, this.#log)
     this.#mode = { mode: options.proxyMode === 'auto' ? 'none' : options.proxyMode, why: '--proxy-mode says so' }
     this.#wishes = { addresses: options.addresses, port: options.port, healthPort: options.healthPort, mark: undefined, probePorts: [] }
-    this.#addresses = new NodeAddresses(options.addresses, options.linkName, this.#routes, this.#log)
+    this.#addresses = new NodeAddresses(options.addresses, options.linkName, this.#routes, this.#log, this.#clock)
   }
 
   get mode(): Detection {
@@ -131,7 +131,7 @@ export class NodeNetwork {
     const left = this.#wishes.addresses.filter((address) => !ours.includes(address)).map(formatIp)
     this.#log.changed('addresses left to IPVS', { addresses: left.join(' '), link: IPVS_LINK })
     this.#wishes = { ...this.#wishes, addresses: ours }
-    this.#addresses = new NodeAddresses(ours, this.#options.linkName, this.#routes, this.#log)
+    this.#addresses = new NodeAddresses(ours, this.#options.linkName, this.#routes, this.#log, this.#clock)
   }
 
   /** Makes what must be there before sockets open. Rejects with what to grant when that is not allowed. */
