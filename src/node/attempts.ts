@@ -1,3 +1,4 @@
+import { hasCode } from '../netlink/nftables.ts'
 import type { StateLog } from './state-log.ts'
 
 /** The kinds of errors that node-cache counts. */
@@ -9,6 +10,7 @@ export class Attempts {
   readonly #failed: (kind: SetupError) => void
   readonly #complaints = new Map<string, string>()
   #turn: Promise<void> = Promise.resolve()
+  #saidWhatIsLeft = false
   #closed = false
 
   constructor(log: StateLog, failed: (kind: SetupError) => void) {
@@ -31,7 +33,17 @@ export class Attempts {
     } catch (error) {
       this.#failed(kind)
       this.complain(what, error instanceof Error ? error.message : String(error))
+      if (hasCode(error, 'EPERM')) this.#sayWhatIsLeft()
     }
+  }
+
+  #sayWhatIsLeft(): void {
+    if (this.#saidWhatIsLeft) return
+    this.#saidWhatIsLeft = true
+    this.#log.degraded('no right to change the network of the node', {
+      effect: 'queries to addresses that the node has are answered, and no rules are made: where kube-proxy translates the address of the cluster\'s DNS, it goes on doing so',
+      remedy: 'grant the capability NET_ADMIN to user 0 (manifests/node/base/daemonset.yaml), or start with -setupiptables=false',
+    })
   }
 
   /** Said again only when it has changed. */

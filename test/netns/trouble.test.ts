@@ -51,6 +51,7 @@ describe('trouble on a node', { skip, concurrency: false }, () => {
     const agent = kept(await Resident.start('agent', lab.node.spawn('setpriv', [...drop, '-setupinterface=false']), /ready \(/))
     assert.equal(await dig(ADDRESSES.linkLocal), '192.0.2.7')
     await until(() => /event="answers untracked failed" why=".*EPERM/.test(agent.output), PATIENCE_MS)
+    assert.equal(agent.output.match(/event="no right to change the network of the node" effect="queries .* are answered.*" remedy="grant the capability NET_ADMIN/g)?.length, 1)
     assert.ok(await metric('coredns_nodecache_setup_errors_total{errortype="iptables"}') > 0)
     assert.ok(await metric('hearth_node_problems') > 0)
     await lab.node.exec('ip', ['addr', 'del', `${ADDRESSES.linkLocal}/32`, 'dev', 'lo'])
