@@ -17,6 +17,8 @@ interface Slot {
 export class HeavyHitters {
   readonly #capacity: number
   readonly #slots = new Map<string, Slot>()
+  /** No slot counts less: counts only grow, and a new one begins above the least. */
+  #least = 0
   /** Weight of everything that came. */
   total = 0
 
@@ -45,10 +47,14 @@ export class HeavyHitters {
     return [...this.#slots].map(([key, { count, error }]) => ({ key, count, error })).sort((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1)).slice(0, n)
   }
 
-  /** A walk over all: keys come in sampled, some hundred a second at most, so that this costs less than a heap's upkeep in code. */
+  /** Walks until a slot counts no more than the least did. New keys stand at the end, so under a flood of them it is the first. */
   #rarest(): [string, Slot] {
     let found: [string, Slot] | undefined
-    for (const entry of this.#slots) if (found === undefined || entry[1].count < found[1].count) found = entry
+    for (const entry of this.#slots) {
+      if (found === undefined || entry[1].count < found[1].count) found = entry
+      if (found[1].count <= this.#least) break
+    }
+    this.#least = found![1].count
     return found!
   }
 }
