@@ -1,12 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../core/env.ts'
 import type { Counter, Metrics } from '../core/metrics.ts'
-import { ClientBuckets } from './client-buckets.ts'
+import { ClientBuckets, FAIR_PER_SECOND, REFUSALS_PER_SECOND } from './client-buckets.ts'
 
-/** Queries a second that every client may go on asking while too many are under way. */
-const FAIR_PER_SECOND = 500
-/** Refusals a second that a client gets; what it sends beyond is not worth an answer. */
-const REFUSALS_PER_SECOND = 500
 /** Share of the limit under way that is too many: what is left is for clients that ask no more than their share. */
 const PRESSED_SHARE = 1 / 2
 
@@ -25,7 +21,8 @@ export class Admission {
   readonly #shares: ClientBuckets
   readonly #refusals: ClientBuckets
   readonly #dropped: Counter
-  readonly #refused: Counter
+  /** Queries answered REFUSED for too much to do. */
+  readonly refused: Counter
   readonly #tcpRefused: Counter
   #underWay = 0
 
@@ -38,7 +35,7 @@ export class Admission {
     this.#refusals = new ClientBuckets(REFUSALS_PER_SECOND, random.int(2 ** 31))
     const shed = metrics.counter('hearth_queries_shed_total', 'Queries turned away because there was too much to do, by what became of them: refused or dropped.', ['how'])
     this.#dropped = shed.with('dropped')
-    this.#refused = shed.with('refused')
+    this.refused = shed.with('refused')
     this.#tcpRefused = metrics.counter('hearth_tcp_connections_refused_total', 'TCP connections closed at once because there were too many, of all clients or of one.').with()
   }
 
@@ -72,7 +69,7 @@ export class Admission {
       return 'enter'
     }
     if (!full && this.#refusals.take(address, nowMs)) {
-      this.#refused.add()
+      this.refused.add()
       return 'refuse'
     }
     this.#dropped.add()

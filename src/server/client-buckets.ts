@@ -1,3 +1,7 @@
+/** Queries a second beyond what caches answer that every client may go on asking while there is too much to do. */
+export const FAIR_PER_SECOND = 500
+/** Refusals a second that a client gets; what it sends beyond is not worth an answer. */
+export const REFUSALS_PER_SECOND = 500
 /** Clients share slots when there are more of them than slots: memory is fixed, whoever sends from however many addresses. */
 const SLOTS = 4096
 
@@ -17,16 +21,23 @@ export class ClientBuckets {
 
   /** True when there was a token. */
   take(address: string, nowMs: number): boolean {
-    const slot = this.#slot(address)
+    let hash = 0
+    for (let i = 0; i < address.length; i++) hash = mix(hash, address.charCodeAt(i))
+    return this.takeHash(hash, nowMs)
+  }
+
+  /** The same for a client known by a number. */
+  takeHash(client: number, nowMs: number): boolean {
+    const hash = mix(this.#seed, client)
+    const slot = ((hash ^ (hash >>> 13)) >>> 0) % SLOTS
     const tokens = Math.min(this.#perSecond, this.#tokens[slot]! + ((nowMs - this.#filledMs[slot]!) / 1000) * this.#perSecond)
     this.#filledMs[slot] = nowMs
     this.#tokens[slot] = Math.max(0, tokens - 1)
     return tokens >= 1
   }
+}
 
-  #slot(address: string): number {
-    let hash = this.#seed
-    for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address.charCodeAt(i), 0x5bd1e995)
-    return ((hash ^ (hash >>> 13)) >>> 0) % SLOTS
-  }
+export function mix(hash: number, word: number): number {
+  const mixed = Math.imul(hash ^ word, 0x5bd1e995)
+  return mixed ^ (mixed >>> 15)
 }

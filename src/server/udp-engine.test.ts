@@ -16,7 +16,7 @@ import { encodeMessage } from '../wire/encode.ts'
 import { Message } from '../wire/message.ts'
 import { exchange } from '../../test/support/exchange.ts'
 import { until } from '../../test/support/until.ts'
-import { testServer } from '../../test/support/world.ts'
+import { scripted, testServer } from '../../test/support/world.ts'
 import { Admission } from './admission.ts'
 import type { Group } from './group.ts'
 import type { Listener, Target } from './listener.ts'
@@ -145,6 +145,42 @@ for (const [name, make] of Object.entries(ENGINES)) {
 }
 
 describe('packet workers', () => {
+  test('who asks more than a share waits behind others, is refused beyond, and then hears nothing', async () => {
+    const order: string[] = []
+    const answer = scripted((q) => {
+      order.push(q.client.address)
+      q.begin(0)
+      return 1
+    })
+    const { generation } = await testServer('.:53 {\n whoami\n}\n', { plugins: [answer] })
+    const engine = await mmsgEngine(1)
+    const listener = await engine.open('127.0.0.1', 0, { group: generation.wanted[0]!.group, timeouts: TIMEOUTS }, '127.0.0.1')
+    const clients = await Promise.all(['127.0.0.2', '127.0.0.3'].map(async (address) => {
+      const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 })
+      const replies: number[] = []
+      socket.on('message', (reply) => replies.push(reply[3]! & 15))
+      await new Promise<void>((resolve) => { socket.bind(0, address, () => socket.connect(listener.port, '127.0.0.1', resolve)) })
+      return { socket, replies }
+    }))
+    const [greedy, modest] = clients as [typeof clients[0], typeof clients[0]]
+    await exchange([query('first.example.', 1)], { host: '127.0.0.1', port: listener.port, waitMs: 10_000 })
+    for (let id = 0; id < 4000; id++) greedy.socket.send(query(`n${id}.example.`, id))
+    modest.socket.send(query('modest.example.', 1))
+    // The worker goes on while this thread, which answers, does nothing.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    await until(() => modest.replies.length === 1 && greedy.replies.length > 1000, 10_000)
+    assert.ok(order.indexOf('127.0.0.3') <= 600, `after ${order.indexOf('127.0.0.3')} others`)
+    await until(() => greedy.replies.filter((rcode) => rcode === 5).length >= 400, 10_000)
+    await until(() => order.length > 2000, 10_000)
+    engine.count()
+    const shed = (how: string) => metrics.counter('hearth_queries_shed_total', '', ['how']).with(how).value
+    assert.ok(shed('refused') >= 400 && shed('refused') <= 600, `${shed('refused')} refused`)
+    assert.ok(greedy.replies.length < 4000)
+    for (const { socket } of clients) socket.close()
+    await listener.drain(1000)
+    await engine.close()
+  })
+
   test('a worker that dies is replaced and counted, and its socket goes on', async () => {
     const engine = await mmsgEngine(1)
     const listener = await engine.open('127.0.0.1', 0, { group: await groupOf(TEMPLATE('192.0.2.1')), timeouts: TIMEOUTS }, '127.0.0.1')

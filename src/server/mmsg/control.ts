@@ -1,11 +1,25 @@
 /** UDP sockets of one worker. */
 export const SOCKET_LIMIT = 256
 
-const FIELD = { STOP: 0, WANTED: 1, TAKEN: 2, COUNT: 3, HEAD: 4, TAIL: 5, HITS: 6, MISSES: 7, OVERFLOWS: 8, UNSENT: 9, BEAT: 10 } as const
+const FIELD = { STOP: 0, WANTED: 1, TAKEN: 2, COUNT: 3, BELL: 4, HITS: 5, MISSES: 6, OVERFLOWS: 7, REFUSED: 8, UNSENT: 9, BEAT: 10 } as const
+/** Words of a ring's ends: behind the last octet written, behind the last one read. */
+const RING = { fair: { HEAD: 11, TAIL: 12 }, excess: { HEAD: 13, TAIL: 14 } } as const
 const HEADER_WORDS = 16
 const SOCKET_WORDS = 3
 /** A socket's row: descriptor, scope of the packet cache, the main thread's number for it. */
 const SOCKET = { FD: 0, SCOPE: 1, ID: 2 } as const
+
+/** Whose misses a ring holds: those of clients within their share, or what others ask beyond theirs. */
+export type RingName = keyof typeof RING
+
+/** Since the start; 32 bits, which wrap. */
+export interface WorkerCounts {
+  readonly hits: number
+  readonly misses: number
+  readonly overflows: number
+  readonly refused: number
+  readonly unsent: number
+}
 
 export interface WorkerSocket {
   readonly id: number
@@ -22,8 +36,6 @@ export class Control {
     this.buffer = buffer
     this.words = new Int32Array(buffer)
   }
-
-  static readonly HEAD = FIELD.HEAD
 
   get stopping(): boolean {
     return Atomics.load(this.words, FIELD.STOP) !== 0
@@ -86,34 +98,50 @@ export class Control {
   }
 
   /** Worker: what became of a batch. */
-  count(hits: number, misses: number, overflows: number, unsent: number): void {
+  count({ hits, misses, overflows, refused, unsent }: WorkerCounts): void {
     if (hits > 0) Atomics.add(this.words, FIELD.HITS, hits)
     if (misses > 0) Atomics.add(this.words, FIELD.MISSES, misses)
     if (overflows > 0) Atomics.add(this.words, FIELD.OVERFLOWS, overflows)
+    if (refused > 0) Atomics.add(this.words, FIELD.REFUSED, refused)
     if (unsent > 0) Atomics.add(this.words, FIELD.UNSENT, unsent)
   }
 
-  /** Since the start; 32 bits, which wrap. */
-  get counts(): { readonly hits: number; readonly misses: number; readonly overflows: number; readonly unsent: number } {
+  get counts(): WorkerCounts {
     const at = (field: number) => Atomics.load(this.words, field)
-    return { hits: at(FIELD.HITS), misses: at(FIELD.MISSES), overflows: at(FIELD.OVERFLOWS), unsent: at(FIELD.UNSENT) }
+    return { hits: at(FIELD.HITS), misses: at(FIELD.MISSES), overflows: at(FIELD.OVERFLOWS), refused: at(FIELD.REFUSED), unsent: at(FIELD.UNSENT) }
   }
 
-  /** Positions in the ring of misses: behind the last one written, behind the last one read. */
-  get head(): number {
-    return Atomics.load(this.words, FIELD.HEAD)
+  /** Worker: a ring has something; also main, to wake itself. */
+  ring(): void {
+    Atomics.add(this.words, FIELD.BELL, 1)
+    Atomics.notify(this.words, FIELD.BELL)
   }
 
-  set head(value: number) {
-    Atomics.store(this.words, FIELD.HEAD, value)
+  /** Main: how often it has rung, to be read before the rings are looked at. */
+  get rings(): number {
+    return Atomics.load(this.words, FIELD.BELL)
   }
 
-  get tail(): number {
-    return Atomics.load(this.words, FIELD.TAIL)
+  /** Main: until it has rung more often than `rings`; undefined when it has already. */
+  nextRing(rings: number): Promise<unknown> | undefined {
+    const waiting = Atomics.waitAsync(this.words, FIELD.BELL, rings)
+    return waiting.async ? waiting.value : undefined
   }
 
-  set tail(value: number) {
-    Atomics.store(this.words, FIELD.TAIL, value)
+  head(ring: RingName): number {
+    return Atomics.load(this.words, RING[ring].HEAD)
+  }
+
+  setHead(ring: RingName, head: number): void {
+    Atomics.store(this.words, RING[ring].HEAD, head)
+  }
+
+  tail(ring: RingName): number {
+    return Atomics.load(this.words, RING[ring].TAIL)
+  }
+
+  setTail(ring: RingName, tail: number): void {
+    Atomics.store(this.words, RING[ring].TAIL, tail)
   }
 }
 

@@ -1,9 +1,11 @@
 import { ENVELOPE_WORDS, type Datagrams } from '../../native/datagrams.ts'
-import { Control } from './control.ts'
+import type { Control, RingName } from './control.ts'
 
-/** Octets that wait for the main thread; a burst beyond is dropped and counted. A power of two. */
-const RING_BYTES = 1024 * 1024
-const MASK = RING_BYTES - 1
+/**
+ * Octets that wait for the main thread; a burst beyond is not taken. Powers of two. What is beyond a client's share waits in a short
+ * one, so that it is answered before its client has given up, or not at all.
+ */
+const RING_BYTES = { fair: 1024 * 1024, excess: 256 * 1024 } as const
 /** Length of the packet, number of its socket, envelope; then the packet, padded to whole words. */
 const HEADER_WORDS = 2 + ENVELOPE_WORDS
 /** In place of a length: the rest of the ring is empty, the next one is at its beginning. */
@@ -15,6 +17,8 @@ export class MissRing {
   readonly words: Int32Array
   readonly bytes: Uint8Array
   readonly #control: Control
+  readonly #name: RingName
+  readonly #mask: number
   /** Main: the packet at the tail, in `bytes`; its socket; its envelope, in `words`. */
   packetAt = 0
   packetLength = 0
@@ -22,11 +26,23 @@ export class MissRing {
   envelopeAt = 0
   #next = 0
 
-  constructor(control: Control, buffer = new SharedArrayBuffer(RING_BYTES)) {
+  constructor(control: Control, name: RingName, buffer = new SharedArrayBuffer(RING_BYTES[name])) {
     this.#control = control
+    this.#name = name
+    this.#mask = buffer.byteLength - 1
     this.buffer = buffer
     this.words = new Int32Array(buffer)
     this.bytes = new Uint8Array(buffer)
+  }
+
+  /** Nothing waits in it. */
+  get isEmpty(): boolean {
+    return this.head === this.#control.tail(this.#name)
+  }
+
+  /** Behind the last packet that was published. */
+  get head(): number {
+    return this.#control.head(this.#name)
   }
 
   /**
@@ -36,11 +52,11 @@ export class MissRing {
   push(head: number, socket: number, row: Datagrams, i: number): number {
     const length = row.received(i)
     const size = HEADER_WORDS * 4 + ((length + 3) & ~3)
-    const rest = RING_BYTES - (head & MASK)
+    const rest = this.#mask + 1 - (head & this.#mask)
     const start = rest < size ? (head + rest) | 0 : head
-    if (((start - this.#control.tail) | 0) + size > RING_BYTES) return head
-    if (start !== head) this.words[(head & MASK) >> 2] = SKIP
-    const at = (start & MASK) >> 2
+    if (((start - this.#control.tail(this.#name)) | 0) + size > this.#mask + 1) return head
+    if (start !== head) this.words[(head & this.#mask) >> 2] = SKIP
+    const at = (start & this.#mask) >> 2
     this.words[at] = length
     this.words[at + 1] = socket
     row.writeEnvelope(i, this.words, at + 2)
@@ -49,20 +65,19 @@ export class MissRing {
     return (start + size) | 0
   }
 
-  /** Worker: shows what has been pushed up to `head`, and wakes the main thread if it sleeps. */
+  /** Worker: shows what has been pushed up to `head`. */
   publish(head: number): void {
-    this.#control.head = head
-    Atomics.notify(this.#control.words, Control.HEAD)
+    this.#control.setHead(this.#name, head)
   }
 
   /** Main: looks at the oldest one. False when there is none. What it finds stays good until `release`. */
   peek(): boolean {
-    const { tail } = this.#control
-    if (tail === this.#control.head) return false
-    let at = (tail & MASK) >> 2
+    const tail = this.#control.tail(this.#name)
+    if (tail === this.head) return false
+    let at = (tail & this.#mask) >> 2
     let start = tail
     if (this.words[at] === SKIP) {
-      start = (tail + RING_BYTES - (tail & MASK)) | 0
+      start = (tail + this.#mask + 1 - (tail & this.#mask)) | 0
       at = 0
     }
     this.packetLength = this.words[at]!
@@ -75,6 +90,6 @@ export class MissRing {
 
   /** Main: the worker may write over what `peek` found. */
   release(): void {
-    this.#control.tail = this.#next
+    this.#control.setTail(this.#name, this.#next)
   }
 }

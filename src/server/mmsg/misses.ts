@@ -1,8 +1,8 @@
 import type { ListenerWorld } from '../listener.ts'
 import { acceptPacket } from '../accept.ts'
 import { answerQuickly, quickReply } from '../quick-path.ts'
-import { Control } from './control.ts'
 import { ENVELOPE_WORDS } from '../../native/datagrams.ts'
+import type { MissRing } from './miss-ring.ts'
 import type { MmsgListener } from './mmsg-listener.ts'
 import type { PacketThread } from './packet-thread.ts'
 import { PassingPeer, SocketPeer } from './peers.ts'
@@ -34,30 +34,36 @@ export class Misses {
 
   close(): void {
     this.#closed = true
-    Atomics.notify(this.#thread.control.words, Control.HEAD)
+    this.#thread.control.ring()
   }
 
-  /** Waits for the worker to write. The head is looked at after the ring was found empty, so nothing is missed in between. */
+  /** Waits for the worker to write. The bell is read before the rings are found empty, so nothing is missed in between. */
   #listen(): void {
-    const { words, head, tail } = this.#thread.control
-    const waiting = head === tail ? Atomics.waitAsync(words, Control.HEAD, head) : undefined
-    if (waiting?.async === true) void waiting.value.then(() => this.#run())
+    const { control, rings } = this.#thread
+    const heard = control.rings
+    const waiting = rings.fair.isEmpty && rings.excess.isEmpty ? control.nextRing(heard) : undefined
+    if (waiting !== undefined) void waiting.then(() => this.#run())
     else setImmediate(() => this.#run())
   }
 
+  /** Who asks more than a share waits while others are answered, whose answers wait for nothing of that. */
   #run(): void {
     if (this.#closed) return
-    const { ring } = this.#thread
-    for (let i = 0; i < TURN && ring.peek(); i++) {
-      this.#take()
+    const { fair, excess } = this.#thread.rings
+    let last = fair
+    for (let i = 0; i < TURN; i++) {
+      const ring = fair.peek() ? fair : excess.peek() ? excess : undefined
+      if (ring === undefined) break
+      if (ring !== last && ring === excess) this.#batch.flush()
+      this.#take(ring)
       ring.release()
+      last = ring
     }
     this.#batch.flush()
     this.#listen()
   }
 
-  #take(): void {
-    const { ring } = this.#thread
+  #take(ring: MissRing): void {
     const { bytes, words, packetAt, packetLength, envelopeAt } = ring
     const listener = this.#listeners.get(ring.socket)
     // Its socket was closed with the query still on its way here.

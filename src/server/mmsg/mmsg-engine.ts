@@ -10,6 +10,7 @@ import { OPTION, setOption } from '../../native/socket-options.ts'
 import type { Listener, Target } from '../listener.ts'
 import { peerOf } from '../peer.ts'
 import type { EngineWorld, UdpEngine } from '../udp-engine.ts'
+import type { WorkerCounts } from './control.ts'
 import { Misses } from './misses.ts'
 import { MmsgListener, type Share } from './mmsg-listener.ts'
 import { PacketKeeper } from './packet-keeper.ts'
@@ -62,6 +63,7 @@ export class MmsgEngine implements UdpEngine {
       hits: metrics.counter('hearth_packet_cache_hits_total', 'Queries answered from the packet cache, without the resolver thread.').with(),
       misses: metrics.counter('hearth_packet_cache_misses_total', 'UDP queries handed to the resolver thread.').with(),
       overflows: metrics.counter('hearth_packets_dropped_total', 'UDP queries dropped because the resolver thread was too far behind.').with(),
+      refused: world.admission.refused,
       unsent,
     }
     this.#counted = this.#threads.map((thread) => thread.control.counts)
@@ -71,8 +73,8 @@ export class MmsgEngine implements UdpEngine {
     })
   }
 
-  readonly #counters: Readonly<Record<'hits' | 'misses' | 'overflows' | 'unsent', Counter>>
-  #counted: PacketThread['control']['counts'][]
+  readonly #counters: Readonly<Record<keyof WorkerCounts, Counter>>
+  #counted: WorkerCounts[]
 
   /** Adds up what workers have counted; called before numbers are shown. */
   count(): void {
@@ -80,7 +82,7 @@ export class MmsgEngine implements UdpEngine {
     this.#threads.forEach((thread, i) => {
       const now = thread.control.counts
       const before = this.#counted[i]!
-      for (const name of ['hits', 'misses', 'overflows', 'unsent'] as const) this.#counters[name].add((now[name] - before[name]) >>> 0)
+      for (const name of ['hits', 'misses', 'overflows', 'refused', 'unsent'] as const) this.#counters[name].add((now[name] - before[name]) >>> 0)
       this.#counted[i] = now
     })
   }

@@ -53,7 +53,7 @@ export class MmsgListener implements Listener {
     const end = this.#world.clock.nowMs() + graceMs
     for (const { fd } of this.#shares) turnAway(this.#libc, fd, this.address)
     await Promise.all(this.#shares.map((share) => this.#release(share, end)))
-    await this.#wait(end, () => this.underWay === 0 && this.#shares.every(({ thread }) => thread.control.head === thread.control.tail))
+    await this.#wait(end, () => this.underWay === 0 && this.#shares.every(({ thread: { rings } }) => rings.fair.isEmpty && rings.excess.isEmpty))
     for (const { id, fd, thread } of this.#shares) {
       this.#closed(id)
       // A number that a worker still reads from must not become another socket's.

@@ -28,7 +28,7 @@ export interface ThreadWorld {
 /** One packet worker as the main thread sees it. What it owns outlives the worker, so that the next one goes on where it ended. */
 export class PacketThread {
   readonly control = new Control()
-  readonly ring = new MissRing(this.control)
+  readonly rings = { fair: new MissRing(this.control, 'fair'), excess: new MissRing(this.control, 'excess') }
   readonly tallies = new TallyMemory()
   readonly #world: ThreadWorld
   readonly #sockets: WorkerSocket[] = []
@@ -90,7 +90,7 @@ export class PacketThread {
 
   #start(): Worker {
     const start: WorkerStart = {
-      control: this.control.buffer, ring: this.ring.buffer, cache: this.#world.cache, tallies: this.tallies.buffer, key: this.#world.key,
+      control: this.control.buffer, rings: { fair: this.rings.fair.buffer, excess: this.rings.excess.buffer }, cache: this.#world.cache, tallies: this.tallies.buffer, key: this.#world.key,
       originMs: clockOriginMs(), waitMs: WAIT_MS,
     }
     const worker = new Worker(WORKER, { workerData: start, name: 'packets', resourceLimits: HEAP_MB, trackUnmanagedFds: false })

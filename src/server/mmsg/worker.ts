@@ -6,10 +6,12 @@ import { isAvailable, loadLibc, type Libc } from '../../native/libc.ts'
 import type { Memory } from '../../native/memory.ts'
 import { AF } from '../../native/socket-address.ts'
 import { clockOriginMs } from './clock-origin.ts'
-import { Control, SOCKET_LIMIT } from './control.ts'
+import { ClientBuckets, FAIR_PER_SECOND, mix, REFUSALS_PER_SECOND } from '../client-buckets.ts'
+import { Control, SOCKET_LIMIT, type RingName } from './control.ts'
 import { MissRing } from './miss-ring.ts'
 import { PacketMemory } from './packet-memory.ts'
 import { PacketReader } from './packet-reader.ts'
+import { writeRefusal } from './refusal.ts'
 import type { HashKey } from './packet-hash.ts'
 import { TallyMemory } from './tally-memory.ts'
 import { Voucher } from './voucher.ts'
@@ -17,7 +19,7 @@ import { Voucher } from './voucher.ts'
 /** What the main thread gives a worker. */
 export interface WorkerStart {
   readonly control: SharedArrayBuffer
-  readonly ring: SharedArrayBuffer
+  readonly rings: Readonly<Record<RingName, SharedArrayBuffer>>
   readonly cache: SharedArrayBuffer
   readonly tallies: SharedArrayBuffer
   readonly key: HashKey
@@ -34,13 +36,18 @@ const REPLY_BYTES = 2048
 /** Full batches read from one socket before the others have their turn. */
 const ROUNDS = 8
 const POLLIN = 1
+/** In place of a row of counters: the reply is no answer. */
+const NO_ROW = -1
 /** IPv4 mapped into IPv6, as the fifth word of a sockaddr has it: ten zero octets, then two of ones. */
 const MAPPED = 0xffff0000 | 0
 
 class PacketWorker {
   readonly #libc: Libc
   readonly #control: Control
-  readonly #ring: MissRing
+  readonly #fair: MissRing
+  readonly #excess: MissRing
+  readonly #shares: ClientBuckets
+  readonly #refusals: ClientBuckets
   readonly #reader: PacketReader
   readonly #tallies: TallyMemory
   readonly #waitMs: number
@@ -57,7 +64,10 @@ class PacketWorker {
   constructor(start: WorkerStart, libc: Libc) {
     this.#libc = libc
     this.#control = new Control(start.control)
-    this.#ring = new MissRing(this.#control, start.ring)
+    this.#fair = new MissRing(this.#control, 'fair', start.rings.fair)
+    this.#excess = new MissRing(this.#control, 'excess', start.rings.excess)
+    this.#shares = new ClientBuckets(FAIR_PER_SECOND, start.key.k0)
+    this.#refusals = new ClientBuckets(REFUSALS_PER_SECOND, start.key.k0)
     this.#reader = new PacketReader(new PacketMemory(start.cache), start.key)
     this.#tallies = new TallyMemory(start.tallies)
     this.#waitMs = start.waitMs
@@ -117,26 +127,64 @@ class PacketWorker {
     const nowMs = performance.now() - this.#originMs
     const scope = this.#control.scope(socket)
     const { id } = this.#sockets[socket]!
-    const before = this.#control.head
-    let head = before
+    const heads = { fair: this.#fair.head, excess: this.#excess.head }
+    const before = heads.fair + heads.excess
     let hits = 0
+    let refused = 0
     let overflows = 0
     for (let i = 0; i < count; i++) {
-      const size = this.#hit(i, scope, nowMs, hits)
+      const out = hits + refused
+      const size = this.#hit(i, scope, nowMs, out)
       if (size > 0) {
-        this.#out.setLength(hits, size)
-        this.#out.replyTo(hits, this.#in, i)
+        this.#reply(out, i, size)
         hits++
-      } else {
-        const next = this.#ring.push(head, id, this.#in, i)
-        if (next === head) overflows++
-        head = next
+      } else if (!this.#leave(i, id, heads, nowMs)) {
+        const refusal = this.#refuse(i, nowMs, out)
+        if (refusal > 0) {
+          this.#reply(out, i, refusal)
+          refused++
+        } else overflows++
       }
       this.#in.rearm(i)
     }
-    if (head !== before) this.#ring.publish(head)
-    const unsent = hits > 0 ? this.#send(fd, hits, nowMs) : 0
-    this.#control.count(hits, count - hits - overflows, overflows, unsent)
+    if (heads.fair + heads.excess !== before) {
+      this.#fair.publish(heads.fair)
+      this.#excess.publish(heads.excess)
+      this.#control.ring()
+    }
+    const unsent = hits + refused > 0 ? this.#send(fd, hits + refused, nowMs) : 0
+    this.#control.count({ hits, misses: count - hits - refused - overflows, overflows, refused, unsent })
+  }
+
+  #reply(out: number, to: number, size: number): void {
+    this.#out.setLength(out, size)
+    this.#out.replyTo(out, this.#in, to)
+  }
+
+  /** Leaves packet `i` to the main thread, behind others of its kind. False when there is no room. */
+  #leave(i: number, socket: number, heads: Record<RingName, number>, nowMs: number): boolean {
+    const name = this.#shares.takeHash(this.#clientOf(i), nowMs) ? 'fair' : 'excess'
+    const head = (name === 'fair' ? this.#fair : this.#excess).push(heads[name], socket, this.#in, i)
+    if (head === heads[name]) return false
+    heads[name] = head
+    return true
+  }
+
+  /** Octets of the refusal of packet `i`, written as the reply `to`; 0 for silence. */
+  #refuse(i: number, nowMs: number, to: number): number {
+    const question = this.#question
+    if (!question.read(this.#in.memory.bytes, this.#in.data(i), this.#in.received(i))) return 0
+    if (!this.#refusals.takeHash(this.#clientOf(i), nowMs)) return 0
+    this.#rows[to] = NO_ROW
+    return writeRefusal(question, this.#out.memory.bytes, this.#out.data(to))
+  }
+
+  /** A number for the client's address. */
+  #clientOf(i: number): number {
+    const { words } = this.#in.memory
+    const name = this.#in.name(i) >> 2
+    if ((words[name]! & 0xffff) === AF.INET) return words[name + 1]!
+    return mix(mix(mix(words[name + 2]!, words[name + 3]!), words[name + 4]!), words[name + 5]!)
   }
 
   /** Octets of the reply to packet `i`, written as the reply `to`; 0 when the main thread has to answer. */
@@ -163,7 +211,7 @@ class PacketWorker {
   #send(fd: number, count: number, startMs: number): number {
     const unsent = sendAll(this.#libc, fd, this.#out, count, 0)
     const seconds = (performance.now() - this.#originMs - startMs) / 1000
-    for (let i = 0; i < count; i++) this.#tallies.countDuration(this.#rows[i]!, seconds)
+    for (let i = 0; i < count; i++) if (this.#rows[i] !== NO_ROW) this.#tallies.countDuration(this.#rows[i]!, seconds)
     return unsent
   }
 }
