@@ -8,19 +8,19 @@ import type { Facts } from '../../core/trace.ts'
 import { matchZone } from '../../core/zones.ts'
 import { RCODE } from '../../wire/codes.ts'
 import { EDE } from '../../wire/edns.ts'
-import type { Message, Question } from '../../wire/message.ts'
+import { encodeMessage } from '../../wire/encode.ts'
+import { WireError, type Message, type Question } from '../../wire/message.ts'
 import { equalNames } from '../../wire/name.ts'
 import { answers, cacheable, cacheType } from './answering.ts'
 import { Entry, withTtl } from './entry.ts'
 import { Forgetting } from './forgetting.ts'
-import { refreshSeconds } from './octets.ts'
 import { cachedAnswers, usesOf } from './contents.ts'
 import { cacheMetrics, type CacheMetrics } from './metrics.ts'
-import type { CacheOptions } from './options.ts'
+import { stores, type CacheOptions } from './options.ts'
 import { QuickCache } from './quick-cache.ts'
 import { cacheKey } from './store.ts'
 import { Stores } from './stores.ts'
-import { keepSeconds } from './ttl.ts'
+import { keepSeconds, refreshSeconds } from './ttl.ts'
 
 /** Refreshes without a client that run at once; beyond this an entry is refreshed by a later hit. */
 const REFRESHES_LIMIT = 256
@@ -61,6 +61,7 @@ export class Cache implements Stage {
       take: (key, message, question) => {
         this.#take({ question: message.questions[0]!, key, do: question.do, ad: question.ad }, message, false, this.#metrics.of(question.server!))
       },
+      put: (key, entry, server) => { this.#put(key, entry, false, this.#metrics.of(server)) },
     })
   }
 
@@ -82,7 +83,7 @@ export class Cache implements Stage {
     const nowMs = this.#env.clock.nowMs()
     const metrics = this.#metrics.of(q.server)
     metrics.requests.add()
-    const entry = this.#stores.find(asked.key, asked.question, nowMs, this.#options)
+    const entry = this.#stores.find(asked.key, nowMs, this.#options)
     if (entry !== undefined && this.#options.stale.lastResort && entry.left(nowMs) <= 0) return this.#missOrStale(q, asked, entry, metrics)
     if (entry !== undefined) (entry.denial ? metrics.denialHits : metrics.successHits).add()
     if (entry === undefined) {
@@ -126,7 +127,7 @@ export class Cache implements Stage {
     if (matchZone(zones, q.question.name) === undefined) return { state: 'not for this name', zones }
     const key = cacheKey(q.request)
     const nowMs = this.#env.clock.nowMs()
-    const entry = this.#stores.find(key, q.question, nowMs, this.#options)
+    const entry = this.#stores.find(key, nowMs, this.#options)
     if (entry === undefined) return { state: 'miss', key }
     const left = entry.left(nowMs)
     const window = stale.upToSeconds > 0 ? { 'stale until': `${left + stale.upToSeconds} s from now` } : {}
@@ -212,10 +213,10 @@ export class Cache implements Stage {
   #worthPrefetch(entry: Entry, nowMs: number): boolean {
     const { amount, windowMs } = this.#options.prefetch
     if (amount <= 0) return false
-    const elsewhere = entry.octets === undefined ? undefined : this.#env.packets.takeStreak(entry.octets)
+    const elsewhere = entry.loan === undefined ? undefined : this.#env.packets.takeStreak(entry.loan)
     if (elsewhere !== undefined) entry.inheritHits(elsewhere.lastMs, elsewhere.anew ? elsewhere.hits : entry.hits + elsewhere.hits)
     entry.countHit(nowMs, windowMs)
-    return entry.hits >= amount && entry.left(nowMs) <= refreshSeconds(entry, this.#options)
+    return entry.hits >= amount && entry.left(nowMs) <= refreshSeconds(entry.ttl, this.#options)
   }
 
   /** Asks below in the background, over TCP, once per entry. */
@@ -267,23 +268,39 @@ export class Cache implements Stage {
   }
 
   #store(asked: Asked, message: Message, ttl: number, positive: boolean, detached: boolean, metrics: CacheMetrics): Entry | undefined {
-    const { disableSuccess, disableDenial, preferPositive } = this.#options
-    if (matchZone(positive ? disableSuccess : disableDenial, asked.question.name) !== undefined) return undefined
+    if (!stores(this.#options, positive, asked.question.name)) return undefined
+    const octets = octetsOf(message)
+    if (octets === undefined) return undefined
+    const entry = new Entry(octets, octets.length, ttl, this.#env.clock.nowMs(), { denial: !positive, answering: answers(message) })
+    this.#put(asked.key, entry, detached, metrics)
+    return entry
+  }
+
+  #put(key: string, entry: Entry, detached: boolean, metrics: CacheMetrics): void {
+    const { preferPositive } = this.#options
+    const positive = !entry.denial
     const store = positive ? this.#stores.success : this.#stores.denial
-    // The reply's own arrays go to the client, who may reorder them.
-    const entry = new Entry({ ...message, answers: [...message.answers], authorities: [...message.authorities], additionals: [...message.additionals] }, ttl, this.#env.clock.nowMs(), !positive)
     if (positive && preferPositive && !entry.answering) {
-      const before = store.get(asked.key)
+      const before = store.get(key)
       entry.lastGood = before?.answering === true ? before : before?.lastGood
     }
     // What is stored now can hide what the other store has, also where the packet cache answers with it.
-    this.#stores.withdraw(asked.key)
+    this.#stores.withdraw(key)
     const evictedBefore = store.evicted
-    store.set(asked.key, entry)
+    store.set(key, entry)
     ;(positive ? metrics.successEvictions : metrics.denialEvictions)(store.evicted - evictedBefore)
-    if (positive && (preferPositive ? entry.answering : detached)) this.#stores.denial.delete(asked.key)
+    if (positive && (preferPositive ? entry.answering : detached)) this.#stores.denial.delete(key)
     metrics.sizes(this.#stores.success.size, this.#stores.denial.size)
-    return entry
+  }
+}
+
+/** Undefined for what has no wire form, or none that fits a message without compression: its client is told, and nothing is kept. */
+function octetsOf(message: Message): Uint8Array | undefined {
+  try {
+    return encodeMessage(message)
+  } catch (error) {
+    if (error instanceof WireError) return undefined
+    throw error
   }
 }
 

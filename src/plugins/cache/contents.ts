@@ -18,7 +18,7 @@ export function cachedAnswers(store: Store, kind: CachedAnswer['store'], text: s
     if (!question.name.toLowerCase().includes(wanted)) continue
     found.push({
       name: question.name, type: typeName(question.type), rcode: rcodeName(entry.rcode), store: kind, ttlLeft: entry.left(nowMs), ttl: entry.ttl, hits: usesOf(entry, packets),
-      records: entry.answers.length + entry.authorities.length + entry.additionals.length,
+      records: entry.records,
     })
   }
   return found
@@ -26,5 +26,5 @@ export function cachedAnswers(store: Store, kind: CachedAnswer['store'], text: s
 
 /** Replies made of an entry, by stages and by packet workers. */
 export function usesOf(entry: Entry, packets: PacketCache): number {
-  return entry.uses + (entry.octets === undefined ? 0 : packets.hits(entry.octets))
+  return entry.uses + (entry.loan === undefined ? 0 : packets.hits(entry.loan))
 }

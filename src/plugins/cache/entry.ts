@@ -1,18 +1,25 @@
 import type { Query } from '../../core/query.ts'
-import type { Message, Question, ResourceRecord } from '../../wire/message.ts'
-import { equalNames } from '../../wire/name.ts'
-import { answers } from './answering.ts'
-import type { Octets } from './octets.ts'
+import type { QuickQuestion } from '../../core/quick-question.ts'
+import type { QuickReply } from '../../core/quick-reply.ts'
+import { decodeMessage } from '../../wire/decode.ts'
+import type { Question, ResourceRecord } from '../../wire/message.ts'
+import { readName } from '../../wire/name.ts'
+import { setTtls } from './octets.ts'
+import type { Loan } from './loan.ts'
 
-/** One stored reply. Its records are shared with replies and never change. */
+const HEADER_BYTES = 12
+const AD = 0x20
+const RA = 0x80
+/** What an entry takes besides its octets: the object, its places in the store, the view of its octets. */
+const OWN_BYTES = 320
+
+/**
+ * One stored reply, as octets: objects that outlive the young generation are what costs most about a miss. A reply is made of it without
+ * them; the message is decoded for whoever asks on the ordinary way.
+ */
 export class Entry {
-  readonly question: Question
-  readonly rcode: number
-  readonly ad: boolean
-  readonly ra: boolean
-  readonly answers: readonly ResourceRecord[]
-  readonly authorities: readonly ResourceRecord[]
-  readonly additionals: readonly ResourceRecord[]
+  /** A whole message, every TTL the one that it is stored for, without an OPT and without compression. */
+  readonly #octets: Uint8Array
   /** Seconds that it was stored for. */
   readonly ttl: number
   readonly storedMs: number
@@ -20,8 +27,8 @@ export class Entry {
   readonly answering: boolean
   /** It says that there is nothing, or that something went wrong. */
   readonly denial: boolean
-  /** Its wire form, once it was asked for. */
-  octets: Octets | undefined
+  /** For the packet cache, once it was asked for. */
+  loan: Loan | undefined
   /** The last entry under this key that did, when this one does not (prefer_positive). */
   lastGood: Entry | undefined
   /** Hits since the last long pause, for prefetch. */
@@ -33,27 +40,36 @@ export class Entry {
   refreshing = false
   retryAfterMs = -Infinity
 
-  constructor(reply: Message, ttl: number, nowMs: number, denial: boolean) {
-    this.question = reply.questions[0]!
-    this.rcode = reply.rcode
-    this.ad = reply.ad
-    this.ra = reply.ra
-    this.answers = reply.answers
-    this.authorities = reply.authorities
-    this.additionals = reply.additionals
+  /** The octets are copied. */
+  constructor(octets: Uint8Array, length: number, ttl: number, nowMs: number, kind: { readonly denial: boolean; readonly answering: boolean }) {
+    this.#octets = copyOf(octets, length)
     this.ttl = ttl
     this.storedMs = nowMs
-    this.answering = answers(reply)
-    this.denial = denial
+    this.answering = kind.answering
+    this.denial = kind.denial
+  }
+
+  get question(): Question {
+    const { name, next } = readName(this.#octets, HEADER_BYTES)
+    return { name, type: this.#word(next), class: this.#word(next + 2) }
+  }
+
+  get rcode(): number {
+    return this.#octets[3]! & 0xf
+  }
+
+  get ad(): boolean {
+    return (this.#octets[3]! & AD) !== 0
+  }
+
+  /** Records of all sections. */
+  get records(): number {
+    return this.#word(6) + this.#word(8) + this.#word(10)
   }
 
   /** Seconds left; 0 or less once expired. */
   left(nowMs: number): number {
     return this.ttl - Math.floor((nowMs - this.storedMs) / 1000)
-  }
-
-  matches(question: Question): boolean {
-    return this.question.type === question.type && this.question.class === question.class && equalNames(this.question.name, question.name)
   }
 
   countHit(nowMs: number, windowMs: number): void {
@@ -67,29 +83,53 @@ export class Entry {
     this.#lastHitMs = nowMs
   }
 
-  /** Octets that the entry occupies, roughly: objects cost more than their contents. */
+  /** Octets that the entry occupies, roughly. */
   get sizeBytes(): number {
-    let size = 400
-    for (const section of [this.answers, this.authorities, this.additionals]) {
-      for (const record of section) size += 200 + record.name.length + record.rdata.length
-    }
-    return size
+    return OWN_BYTES + this.#octets.length
   }
 
   /** Makes the query's reply. `ad`: the client asked for DNSSEC's verdict. */
   reply(q: Query, ttl: number, ad: boolean): void {
-    const reply = q.begin(this.rcode)
+    const stored = decodeMessage(this.#octets)
+    const reply = q.begin(stored.rcode)
     this.uses++
     // Old resolvers drop answers without AA, so CoreDNS sets it on every hit.
     reply.aa = true
-    reply.ad = this.ad && ad
-    reply.ra = this.ra
-    reply.answers = withTtl(this.answers, ttl)
-    reply.authorities = withTtl(this.authorities, ttl)
-    reply.additionals = withTtl(this.additionals, ttl)
+    reply.ad = stored.ad && ad
+    reply.ra = stored.ra
+    reply.answers = withTtl(stored.answers, ttl)
+    reply.authorities = withTtl(stored.authorities, ttl)
+    reply.additionals = withTtl(stored.additionals, ttl)
+  }
+
+  /** The same from octets to octets. False when the reply is too long for any client. */
+  write(question: QuickQuestion, reply: QuickReply, ttl: number): boolean {
+    const octets = this.#octets
+    const start = reply.length
+    if (!reply.append(octets, question.questionEnd)) return false
+    if (ttl !== this.ttl) setTtls(reply, start, ttl)
+    reply.rcode = this.rcode
+    reply.aa = true
+    reply.ra = (octets[3]! & RA) !== 0
+    reply.ad = this.ad && (question.do || question.ad)
+    reply.answers = this.#word(6)
+    reply.authorities = this.#word(8)
+    reply.additionals = this.#word(10)
+    return true
+  }
+
+  #word(at: number): number {
+    return (this.#octets[at]! << 8) | this.#octets[at + 1]!
   }
 }
 
 export function withTtl(records: readonly ResourceRecord[], ttl: number): ResourceRecord[] {
   return records.map(({ name, type, class: klass, rdata }) => ({ name, type, class: klass, ttl, rdata }))
+}
+
+/** Out of Node's pool of small buffers: memory of its own costs each more than what it holds. */
+function copyOf(octets: Uint8Array, length: number): Uint8Array {
+  const copy = Buffer.allocUnsafe(length)
+  for (let i = 0; i < length; i++) copy[i] = octets[i]!
+  return copy
 }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../base/clock.ts'
-import { lowerName, parentOf, type Name } from '../../wire/name.ts'
+import { parentOf, type Name } from '../../wire/name.ts'
 import type { Store } from './store.ts'
 import type { Stores } from './stores.ts'
 
@@ -40,7 +40,7 @@ export class Forgetting {
 }
 
 function forget(store: Store, names: ReadonlySet<Name>): void {
-  const gone = [...store.keys()].filter(([, name]) => isBelowAny(lowerName(name), names))
+  const gone = [...store.keys()].filter(([, name]) => isBelowAny(name, names))
   for (const [key] of gone) store.delete(key)
 }
 

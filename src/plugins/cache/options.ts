@@ -3,6 +3,7 @@ import { ConfigError } from '../../corefile/error.ts'
 import { normalizeZone } from '../../corefile/keys.ts'
 import { applyOptions, flag, initialValues, onlyLine, placeOf, readDuration, readInteger, readZones, row, type Place } from '../../corefile/options.ts'
 import type { Directive, Token } from '../../corefile/tree.ts'
+import { matchZone } from '../../core/zones.ts'
 import type { Name } from '../../wire/name.ts'
 
 const MAX_TTL = 3600
@@ -136,6 +137,11 @@ export function parseCache(directive: Directive, blockZones: readonly Name[]): C
 }
 
 /** CoreDNS spreads entries over 256 shards with at least four each; the capacity that results is the same here. */
+/** Whether answers, or denials, of the name are stored at all. */
+export function stores({ disableSuccess, disableDenial }: CacheOptions, positive: boolean, name: Name): boolean {
+  return matchZone(positive ? disableSuccess : disableDenial, name) === undefined
+}
+
 function sizes(read: Sizes, maxTtl: number): StoreOptions {
   const capacity = Math.max(4, Math.floor(read.capacity / 256)) * 256
   return { capacity, maxTtl: read.maxTtl ?? maxTtl, minTtl: read.minTtl }

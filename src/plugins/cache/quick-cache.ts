@@ -4,15 +4,18 @@ import { IN_FULL, type QuickStage, type QuickVerdict, type Tally } from '../../c
 import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { QuickReply } from '../../core/quick-reply.ts'
 import { QuickZones } from '../../core/quick-zones.ts'
-import { PerServer } from '../../core/server-info.ts'
+import { PerServer, type ServerInfo } from '../../core/server-info.ts'
 import { decodeMessage } from '../../wire/decode.ts'
 import type { Message } from '../../wire/message.ts'
-import type { Entry } from './entry.ts'
+import { Appraisal } from './appraisal.ts'
+import { Entry } from './entry.ts'
+import { Loan } from './loan.ts'
 import type { CacheMetrics } from './metrics.ts'
-import { Octets, refreshSeconds, setTtls } from './octets.ts'
-import type { CacheOptions } from './options.ts'
+import { setTtls } from './octets.ts'
+import { stores, type CacheOptions } from './options.ts'
 import { quickKey } from './store.ts'
 import type { Stores } from './stores.ts'
+import { refreshSeconds, withinBounds } from './ttl.ts'
 
 /** What the quick way takes from the ordinary one. */
 export interface Shelf {
@@ -21,6 +24,8 @@ export interface Shelf {
   readonly metrics: (server: { readonly label: string }) => CacheMetrics
   /** Stores what the stages below have answered, and sets its TTLs. */
   take(key: string, message: Message, question: QuickQuestion): void
+  /** Stores an entry. */
+  put(key: string, entry: Entry, server: ServerInfo): void
 }
 
 /** Fresh entries from octets to octets. What is stale, or hot enough to be refreshed early, takes the ordinary way. */
@@ -30,6 +35,7 @@ export class QuickCache implements QuickStage {
   readonly #shelf: Shelf
   readonly #zones: QuickZones<true>
   readonly #metrics: PerServer<CacheMetrics>
+  readonly #appraisal = new Appraisal()
   /** Of the query on its way: its key, '' when it is not for us, and the entry that answers it. */
   #key = ''
   #entry: Entry | undefined
@@ -45,18 +51,19 @@ export class QuickCache implements QuickStage {
     this.#key = ''
     this.#entry = undefined
     if (this.#zones.match(question) === undefined) return NEXT
-    const { options, stores } = this.#shelf
+    const { options, stores: kept } = this.#shelf
     const key = quickKey(question)
     if (key === undefined) return IN_FULL
     const nowMs = this.#env.clock.nowMs()
-    const entry = stores.find(key, undefined, nowMs, options)
+    const entry = kept.find(key, nowMs, options)
     this.#key = key
     if (entry === undefined) return NEXT
     const left = entry.left(nowMs)
-    if (left <= 0 || left <= refreshSeconds(entry, options)) return IN_FULL
-    entry.octets ??= new Octets(entry, options)
+    if (left <= 0 || left <= refreshSeconds(entry.ttl, options)) return IN_FULL
     this.#entry = entry
-    return entry.octets.write(question, reply, options.keepTtl ? entry.ttl : left) ? DONE : IN_FULL
+    if (!entry.write(question, reply, options.keepTtl ? entry.ttl : left)) return IN_FULL
+    reply.kept = entry.loan ??= new Loan(entry, options)
+    return DONE
   }
 
   reply(question: QuickQuestion, reply: QuickReply): void {
@@ -76,7 +83,21 @@ export class QuickCache implements QuickStage {
 
   /** A stage below has answered: as on the ordinary way, its reply is stored and leaves with the TTL that it is stored for. */
   #keep(question: QuickQuestion, reply: QuickReply): void {
+    const { options } = this.#shelf
+    const appraisal = this.#appraisal
     reply.writeHead(question)
+    if (!appraisal.read(question, reply)) return this.#keepMessage(question, reply)
+    const ttl = withinBounds(appraisal.leastSeconds, appraisal.type, options)
+    setTtls(reply, question.questionEnd, ttl)
+    const positive = appraisal.type === 'NOERROR'
+    const refused = positive ? options.disableSuccess : options.disableDenial
+    if (ttl > 0 && (refused.length === 0 || stores(options, positive, question.text()))) {
+      this.#shelf.put(this.#key, new Entry(reply.bytes, reply.length, ttl, this.#env.clock.nowMs(), { denial: !positive, answering: positive }), question.server!)
+    }
+    if (!question.do && !question.ad) reply.ad = false
+  }
+
+  #keepMessage(question: QuickQuestion, reply: QuickReply): void {
     const message = decodeMessage(reply.bytes.subarray(0, reply.length))
     this.#shelf.take(this.#key, message, question)
     const ttl = message.answers[0]?.ttl ?? message.authorities[0]?.ttl ?? message.additionals[0]?.ttl

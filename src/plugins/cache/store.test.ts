@@ -7,7 +7,7 @@ import { QuickQuestion } from '../../core/quick-question.ts'
 import { encodeMessage } from '../../wire/encode.ts'
 import { Message } from '../../wire/message.ts'
 import { Entry } from './entry.ts'
-import { Octets } from './octets.ts'
+import { Loan } from './loan.ts'
 import { cachePlugin } from './index.ts'
 import { cacheKey, quickKey, Store } from './store.ts'
 import { testServer } from '../../../test/support/world.ts'
@@ -16,7 +16,8 @@ function entryOf(name: string): Entry {
   const message = new Message()
   message.questions = [{ name, type: 1, class: 1 }]
   message.answers = [{ name, type: 1, class: 1, ttl: 60, rdata: Uint8Array.of(192, 0, 2, 1) }]
-  return new Entry(message, 60, 0, false)
+  const octets = encodeMessage(message)
+  return new Entry(octets, octets.length, 60, 0, { denial: false, answering: true })
 }
 
 const OPTIONS = { keepTtl: false, prefetch: { amount: 0, windowMs: 0, percentage: 10 } } as never
@@ -26,16 +27,16 @@ test('what the packet cache answers with survives a flood of other names, and go
   const dropped = new Set<Kept>()
   const store = new Store(100, { ...NO_PACKET_CACHE, hits: (kept) => hits.get(kept) ?? 0, drop: (kept) => void dropped.add(kept) }, new ByteBudget(Infinity))
   const hot = entryOf('hot.example.')
-  hot.octets = new Octets(hot, OPTIONS)
+  hot.loan = new Loan(hot, OPTIONS)
   store.set('hot', hot)
   for (let i = 0; i < 10_000; i++) {
-    hits.set(hot.octets, i)
+    hits.set(hot.loan, i)
     store.set(`flood${i}`, entryOf(`flood${i}.example.`))
   }
   assert.equal(store.peek('hot'), hot)
   for (let i = 0; i < 300; i++) store.set(`more${i}`, entryOf(`more${i}.example.`))
   assert.equal(store.peek('hot'), undefined)
-  assert.ok(dropped.has(hot.octets))
+  assert.ok(dropped.has(hot.loan))
 })
 
 test('a key from octets is the key from a message', () => {

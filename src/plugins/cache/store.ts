@@ -32,7 +32,7 @@ export class Store implements Holder {
       sizeCalculation: (entry, key) => entry.sizeBytes + key.length,
       dispose: (entry, _key, reason) => {
         if (reason === 'evict') this.evicted++
-        if (entry.octets !== undefined) packets.drop(entry.octets)
+        if (entry.loan !== undefined) packets.drop(entry.loan)
       },
     })
   }
@@ -66,9 +66,9 @@ export class Store implements Holder {
     return this.#entries.values()
   }
 
-  /** Each key with the name that it is for. */
+  /** Each key with the name that it is for, in lower case. */
   *keys(): Iterable<readonly [string, Name]> {
-    for (const [key, entry] of this.#entries.entries()) yield [key, entry.question.name]
+    for (const key of this.#entries.keys()) yield [key, nameOfKey(key)]
   }
 
   set(key: string, entry: Entry): void {
@@ -82,8 +82,8 @@ export class Store implements Holder {
   }
 
   withdraw(key: string): void {
-    const octets = this.#entries.peek(key)?.octets
-    if (octets !== undefined) this.#packets.drop(octets)
+    const loan = this.#entries.peek(key)?.loan
+    if (loan !== undefined) this.#packets.drop(loan)
   }
 
   #spareUsed(sizeBytes: number): void {
@@ -91,8 +91,8 @@ export class Store implements Holder {
     if (this.#entries.size < max && this.#entries.calculatedSize + sizeBytes <= maxSize) return
     for (let spared = 0; spared < SPARED_AT_ONCE; spared++) {
       const oldest = this.#entries.rkeys().next().value
-      const octets = oldest === undefined ? undefined : this.#entries.peek(oldest)?.octets
-      if (octets === undefined || !octets.wasUsed(this.#packets)) return
+      const loan = oldest === undefined ? undefined : this.#entries.peek(oldest)?.loan
+      if (loan === undefined || !loan.wasUsed(this.#packets)) return
       this.#entries.get(oldest!)
     }
   }
@@ -102,6 +102,11 @@ export class Store implements Holder {
 export function cacheKey(request: Message): string {
   const { name, type, class: klass } = request.questions[0]!
   return `${(request.edns?.do === true ? 2 : 0) + (request.cd ? 1 : 0)} ${type} ${klass} ${lowerName(name)}`
+}
+
+/** What stands in a key behind its third space; an escaped name may have spaces of its own. */
+function nameOfKey(key: string): Name {
+  return key.slice(key.indexOf(' ', key.indexOf(' ', 2) + 1) + 1)
 }
 
 /** Room for a key: a name's text is at most as long as its octets where nothing is escaped. */

@@ -1,7 +1,6 @@
 import type { ByteBudget } from '../../core/byte-budget.ts'
 import type { PacketCache } from '../../core/quick.ts'
 import { RCODE } from '../../wire/codes.ts'
-import type { Question } from '../../wire/message.ts'
 import type { Entry } from './entry.ts'
 import type { CacheOptions } from './options.ts'
 import { Store } from './store.ts'
@@ -22,16 +21,16 @@ export class Stores {
     this.denial.withdraw(key)
   }
 
-  /** The entry that answers: fresh, or stale within the window. `question` is compared when it is given. */
-  find(key: string, question: Question | undefined, nowMs: number, options: CacheOptions): Entry | undefined {
+  /** The entry that answers: fresh, or stale within the window. */
+  find(key: string, nowMs: number, options: CacheOptions): Entry | undefined {
     const { upToSeconds, lastResort } = options.stale
     const kept = this.success.get(key)
-    const positive = usable(kept, question, nowMs, upToSeconds)
+    const positive = usable(kept, nowMs, upToSeconds)
     if (options.preferPositive && upToSeconds > 0) {
-      const good = usable(kept?.answering === true ? kept : kept?.lastGood, question, nowMs, upToSeconds)
+      const good = usable(kept?.answering === true ? kept : kept?.lastGood, nowMs, upToSeconds)
       if (good !== undefined) return good
     }
-    const negative = usable(this.denial.get(key), question, nowMs, upToSeconds)
+    const negative = usable(this.denial.get(key), nowMs, upToSeconds)
     if (negative === undefined) return positive
     // SERVFAIL passes; it must not hide an answer that is still good.
     const failure = negative.rcode === RCODE.SERVFAIL
@@ -46,8 +45,8 @@ function outlives(positive: Entry, negative: Entry, nowMs: number): boolean {
   return positive.left(nowMs) > 0 || positive.storedMs > negative.storedMs
 }
 
-function usable(entry: Entry | undefined, question: Question | undefined, nowMs: number, staleSeconds: number): Entry | undefined {
-  if (entry === undefined || (question !== undefined && !entry.matches(question))) return undefined
+function usable(entry: Entry | undefined, nowMs: number, staleSeconds: number): Entry | undefined {
+  if (entry === undefined) return undefined
   const left = entry.left(nowMs)
   return left > 0 || -left < staleSeconds ? entry : undefined
 }
