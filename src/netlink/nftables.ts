@@ -1,12 +1,9 @@
-import { sleep, systemClock } from '../base/clock.ts'
 import {
   deleteElements, deleteRule, deleteTable, getGeneration, list, MSG, newElements, newRule, newTable, readChain, readElements, readGeneration, readRule, readTableName, tableContents, transaction,
   type FamilyName, type FoundChain, type FoundElement, type FoundRule, type RuleSpec, type TableSpec,
 } from './nft-messages.ts'
 import { NetlinkError, NetlinkSocket, PROTOCOL, type Message } from './socket.ts'
-
-/** Whoever writes more often starves `iptables-nft-restore`, whose work begins anew when the rule set has changed meanwhile. */
-const WRITE_GAP_MS = 250
+import { WritePace } from './write-pace.ts'
 
 /** Where a rule stands. */
 export interface ChainPlace {
@@ -18,8 +15,12 @@ export interface ChainPlace {
 /** Tables, chains, sets and rules over one netlink socket. All methods reject with NetlinkError. */
 export class Nftables {
   readonly #socket = new NetlinkSocket(PROTOCOL.NETFILTER)
-  #lastWriteMs = Number.NEGATIVE_INFINITY
-  #writing: Promise<unknown> = Promise.resolve()
+  readonly #pace: WritePace
+
+  /** `pace`: that of all sockets through which this process writes. */
+  constructor(pace = new WritePace()) {
+    this.#pace = pace
+  }
 
   /** Tables that this socket owns vanish with it. */
   close(): void {
@@ -41,29 +42,33 @@ export class Nftables {
     return unless('ENOENT', this.#write(`delete table ${family} ${name}`, [deleteTable(family, name)]))
   }
 
-  /** At the head of a chain, which may be somebody else's. */
-  insertRule(place: ChainPlace, rule: RuleSpec): Promise<void> {
-    const { family, table, chain } = place
-    return this.#write(`insert a rule into ${family} ${table} ${chain}`, [newRule(family, table, chain, rule, 'head')])
+  /** At the heads of chains, which may be somebody else's: all in one step, or none. */
+  insertRules(rules: readonly (ChainPlace & { readonly rule: RuleSpec })[]): Promise<void> {
+    return this.#write('insert rules', rules.map(({ family, table, chain, rule }) => newRule(family, table, chain, rule, 'head')))
   }
 
-  /** One that is gone already is no error. */
-  deleteRule(place: ChainPlace, handle: bigint): Promise<void> {
-    const { family, table, chain } = place
-    return unless('ENOENT', this.#write(`delete a rule of ${family} ${table} ${chain}`, [deleteRule(family, table, chain, handle)]))
+  /** In one step. Where one of them is gone already, those that are left go one by one. */
+  async deleteRules(rules: readonly (ChainPlace & { readonly handle: bigint })[]): Promise<void> {
+    const messages = rules.map(({ family, table, chain, handle }) => deleteRule(family, table, chain, handle))
+    try {
+      await this.#write('delete rules', messages)
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error
+      for (const message of messages) await unless('ENOENT', this.#write('delete a rule', [message]))
+    }
   }
 
-  /** Gives elements of a set with a timeout their whole time again. */
-  async renewElements(family: FamilyName, table: string, set: string, keys: readonly Uint8Array[]): Promise<void> {
-    const what = `renew ${set} of ${table}`
-    const add = newElements(family, table, set, keys)
+  /** Gives elements of sets with a timeout their whole time again. */
+  async renewElements(family: FamilyName, table: string, sets: readonly { readonly set: string; readonly keys: readonly Uint8Array[] }[]): Promise<void> {
+    const what = `renew what ${table} holds for a time`
+    const add = sets.map(({ set, keys }) => newElements(family, table, set, keys))
     try {
       // Adding again does not refresh what is there: only Linux 6.12 can be asked for that.
-      await this.#write(what, [deleteElements(family, table, set, keys), add])
+      await this.#write(what, [...sets.map(({ set, keys }) => deleteElements(family, table, set, keys)), ...add])
     } catch (error) {
       // The batch fails whole when one of them has expired.
       if (!hasCode(error, 'ENOENT')) throw error
-      await this.#write(what, [add])
+      await this.#write(what, add)
     }
   }
 
@@ -100,16 +105,8 @@ export class Nftables {
     return reply === undefined ? 0 : readGeneration(reply)
   }
 
-  /** One transaction after another, at most four a second. */
-  #write(what: string, messages: readonly Message[]): Promise<void> {
-    const run = this.#writing.then(async () => {
-      const waitMs = this.#lastWriteMs + WRITE_GAP_MS - systemClock.nowMs()
-      if (waitMs > 0) await sleep(systemClock, waitMs)
-      this.#lastWriteMs = systemClock.nowMs()
-      await this.#socket.batch(what, transaction(messages))
-    })
-    this.#writing = run.catch(() => undefined)
-    return run
+  async #write(what: string, messages: readonly Message[]): Promise<void> {
+    if (messages.length > 0) await this.#pace.run(async () => { await this.#socket.batch(what, transaction(messages)) })
   }
 }
 

@@ -32,35 +32,31 @@ export function acceptRules(wishes: Wishes): Wanted[] {
   })
 }
 
-/** Puts in what is missing; gives what it did. */
+/** Puts in what is missing, in one step; gives what it did. */
 export async function insertAcceptRules(nftables: Nftables, wishes: Wishes, mode: AcceptRules): Promise<string[]> {
   if (mode === 'never') return []
-  const done: string[] = []
+  const missing: (ChainPlace & { readonly rule: RuleSpec })[] = []
   for (const { place, rules } of acceptRules(wishes)) {
     const chain = (await nftables.chains(place.family, place.table)).find((each) => each.name === place.chain)
     if (chain === undefined || (mode === 'auto' && chain.policy !== 'drop')) continue
     const there = await nftables.rules(place.family, place.table, place.chain)
-    for (const each of rules.filter((one) => !there.some((found) => commentBegins(found, one.comment)))) {
-      await nftables.insertRule(place, each)
-      done.push(`${place.family} ${place.table} ${place.chain}: ${each.comment}`)
-    }
+    missing.push(...rules.filter((rule) => !there.some((found) => commentBegins(found, rule.comment))).map((rule) => ({ ...place, rule })))
   }
-  return done
+  await nftables.insertRules(missing)
+  return missing.map(({ family, table, chain, rule }) => `${family} ${table} ${chain}: ${rule.comment}`)
 }
 
 /** Takes out all that are ours, whatever addresses they are for. */
 export async function removeAcceptRules(nftables: Nftables): Promise<string[]> {
-  const done: string[] = []
+  const ours: (ChainPlace & { readonly handle: bigint; readonly comment: string })[] = []
   for (const family of FAMILIES) {
     for (const each of [place(family, 'INPUT'), place(family, 'OUTPUT')]) {
-      const ours = (await nftables.rules(each.family, each.table, each.chain)).filter((found) => commentBegins(found, OURS))
-      for (const found of ours) {
-        await nftables.deleteRule(each, found.handle)
-        done.push(`${each.family} ${each.table} ${each.chain}: ${found.comment === '' ? OURS.trim() : found.comment}`)
-      }
+      const found = (await nftables.rules(each.family, each.table, each.chain)).filter((rule) => commentBegins(rule, OURS))
+      ours.push(...found.map(({ handle, comment }) => ({ ...each, handle, comment })))
     }
   }
-  return done
+  await nftables.deleteRules(ours)
+  return ours.map(({ family, table, chain, comment }) => `${family} ${table} ${chain}: ${comment === '' ? OURS.trim() : comment}`)
 }
 
 function place(family: 4 | 16, chain: 'INPUT' | 'OUTPUT'): ChainPlace {

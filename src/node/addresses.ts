@@ -19,6 +19,7 @@ export class NodeAddresses {
   readonly #linkName: string | undefined
   readonly #log: StateLog
   readonly #clock: Clock
+  #saidNoDummy = false
 
   /** `linkName`: a dummy link to put them on; undefined for `lo`. */
   constructor(addresses: readonly Uint8Array[], linkName: string | undefined, routes: Rtnetlink, log: StateLog, clock: Clock) {
@@ -108,7 +109,17 @@ export class NodeAddresses {
       return await this.#routes.link(name)
     } catch (error) {
       if (!hasCode(error, 'EOPNOTSUPP')) throw error
+      this.#sayNoDummy(name)
       return undefined
     }
+  }
+
+  #sayNoDummy(name: string): void {
+    if (this.#saidNoDummy) return
+    this.#saidNoDummy = true
+    this.#log.degraded('no dummy links', {
+      why: 'this kernel does not know them, or has not loaded the module dummy', effect: `the addresses are on lo instead of ${name}; DNS is the same`,
+      remedy: 'run "modprobe dummy" on the node, or start without -interfacename',
+    })
   }
 }

@@ -3,7 +3,7 @@ import { Nftables } from '../netlink/nftables.ts'
 import { Rtnetlink } from '../netlink/rtnetlink.ts'
 import { removeAcceptRules } from './accept-rules.ts'
 import { FALLBACK_TABLE } from './fallback-tables.ts'
-import { legacyAdvice, removeNodeCache } from './node-cache-remains.ts'
+import { findRemains, legacyAdvice, removeRemains } from './node-cache-remains.ts'
 import { instances } from './presence.ts'
 import { removeStaleTables } from './stale-tables.ts'
 
@@ -32,7 +32,7 @@ export async function cleanUp(options: CleanupOptions): Promise<CleanupOutcome> 
       ...(await removeAcceptRules(nftables)).map((rule) => `rule ${rule}`),
       ...await removeAddresses(routes),
       ...await removeLink(routes, options.interfaceName),
-      ...options.nodeCache ? await removeNodeCache(nftables, routes, { keepLink: false }) : [],
+      ...options.nodeCache ? await removeRemains(nftables, routes, await findRemains(nftables, routes, { keepLink: false })) : [],
     ]
     return { kind: 'done', removed, advice: options.nodeCache ? legacyAdvice() : undefined }
   } finally {

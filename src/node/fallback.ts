@@ -32,11 +32,15 @@ export class Fallback {
     return true
   }
 
-  /** One agent of a node keeps it: two with different configurations would undo each other's work for ever. */
+  /**
+   * One agent of a node keeps it as it should be: two with different configurations would undo each other's work for ever. What is not
+   * there at all any of them makes, since that one may hang.
+   */
   async ensure(wishes: Wishes): Promise<void> {
-    if (this.#presence.peers().some((peer) => peer.id < this.#presence.instance.id)) return
+    const keeps = !this.#presence.peers().some((peer) => peer.id < this.#presence.instance.id)
     for (const table of fallbackTables(wishes, this.#targets)) {
-      if (tableIsRight(table, await this.#nftables.rules(table.family, table.name))) continue
+      const found = await this.#nftables.rules(table.family, table.name)
+      if ((!keeps && found.length > 0) || tableIsRight(table, found)) continue
       await this.#nftables.replaceTable(table, { owned: false })
       this.#log.changed('fallback in force', { table: `${table.family} ${table.name}`, targets: this.targets || 'none known yet' })
     }

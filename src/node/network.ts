@@ -3,18 +3,21 @@ import { equalIp, formatIp } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import { Nftables } from '../netlink/nftables.ts'
 import { Rtnetlink } from '../netlink/rtnetlink.ts'
+import { WritePace } from '../netlink/write-pace.ts'
 import { insertAcceptRules, removeAcceptRules, type AcceptRules } from './accept-rules.ts'
 import { NodeAddresses, RENEW_MS } from './addresses.ts'
 import { Attempts, type SetupError } from './attempts.ts'
 import type { Target } from './fallback-tables.ts'
 import { Fallback } from './fallback.ts'
-import { legacyAdvice, NODE_CACHE_LINK, removeNodeCache } from './node-cache-remains.ts'
+import { legacyAdvice, NODE_CACHE_LINK } from './node-cache-remains.ts'
 import { OwnTable, type Lease } from './own-table.ts'
 import type { Presence } from './presence.ts'
 import { detectMode, IPVS_LINK, readFacts, type Detection, type ProxyModeOption } from './proxy-mode.ts'
 import { removeStaleTables, tableNameOf } from './stale-tables.ts'
 import { StateLog } from './state-log.ts'
 import { STATE, thingsThat, type Thing } from './state-table.ts'
+import { strangersAt } from './strangers.ts'
+import { Takeover } from './takeover.ts'
 import type { Wishes } from './wishes.ts'
 
 /** Notifications that come together are looked at together. */
@@ -78,9 +81,11 @@ export class NodeNetwork {
   readonly #attempts: Attempts
   readonly #failed: (kind: SetupError) => void
   readonly #routes: Rtnetlink
-  readonly #nftables = new Nftables()
+  readonly #pace = new WritePace()
+  readonly #nftables = new Nftables(this.#pace)
   readonly #rules: OwnTable
   readonly #fallback: Fallback
+  readonly #takeover: Takeover
   readonly #timers: Timer[] = []
   #addresses: NodeAddresses
   #mode: Detection
@@ -99,8 +104,12 @@ export class NodeNetwork {
     this.#failed = (kind) => world.failed(kind)
     this.#attempts = new Attempts(this.#log, this.#failed)
     this.#routes = new Rtnetlink(() => this.#settle())
-    this.#rules = new OwnTable(tableNameOf(presence.instance), this.#nftables, this.#log)
+    this.#rules = new OwnTable(tableNameOf(presence.instance), this.#nftables, this.#pace, this.#log)
     this.#fallback = new Fallback(this.#nftables, presence, this.#log)
+    this.#takeover = new Takeover({
+      keepLink: options.linkName === NODE_CACHE_LINK,
+      sharer: () => (this.#hasTwin ? 'agent' : strangersAt(this.#wishes.addresses, options.port) ? 'stranger' : undefined),
+    }, this.#nftables, this.#routes, this.#log)
     this.#mode = { mode: options.proxyMode === 'auto' ? 'none' : options.proxyMode, why: '--proxy-mode says so' }
     this.#wishes = { addresses: options.addresses, port: options.port, healthPort: options.healthPort, mark: undefined, probePorts: [] }
     this.#addresses = new NodeAddresses(options.addresses, options.linkName, this.#routes, this.#log, this.#clock)
@@ -160,14 +169,14 @@ export class NodeNetwork {
       for (const name of await removeStaleTables(this.#nftables)) this.#log.changed('stale table removed', { table: name })
     })
     await this.#attempts.inTurn('iptables', 'installing rules', () => this.#makeAll(thingsThat('ready', false, 'made')))
-    await this.#attempts.inTurn('iptables', 'taking over from node-cache', () => this.#migrate())
+    await this.#attempts.inTurn('iptables', 'taking over from node-cache', () => this.#migrate('now'))
   }
 
   /** Looks at everything and puts back what is missing. Never rejects. */
   async check(): Promise<void> {
     await this.#attempts.inTurn('iptables', LOOK, () => this.#detectMode())
     await this.#attempts.inTurn('iptables', 'repairing', () => this.#makeAll(STATE.map((row) => row.thing)))
-    if (this.#stage === 'ready') await this.#attempts.inTurn('iptables', 'taking over from node-cache', () => this.#migrate())
+    if (this.#stage === 'ready') await this.#attempts.inTurn('iptables', 'taking over from node-cache', () => this.#migrate('later'))
   }
 
   /** Where packets go while nobody takes them. */
@@ -291,10 +300,9 @@ export class NodeNetwork {
     this.#log.changed('rules in force', { table: `inet ${this.#rules.name}`, owner: this.#rules.owned, lease: this.#wishes.mark === undefined ? 'renewed by probes' : 'renewed by answers', mode: this.#mode.mode })
   }
 
-  /** After our own rules are in place. */
-  async #migrate(): Promise<void> {
+  async #migrate(how: 'now' | 'later'): Promise<void> {
     if (!this.rulesWanted) return
-    for (const what of await removeNodeCache(this.#nftables, this.#routes, { keepLink: this.#options.linkName === NODE_CACHE_LINK })) this.#log.changed('taken over from node-cache', { removed: what })
+    await this.#takeover[how]()
     const advice = legacyAdvice()
     if (advice !== undefined) this.#attempts.complain('reading rules of iptables-legacy', advice)
   }

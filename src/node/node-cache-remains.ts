@@ -1,6 +1,6 @@
 import { commentBegins } from '../netlink/nft-messages.ts'
-import type { Nftables } from '../netlink/nftables.ts'
-import type { Rtnetlink } from '../netlink/rtnetlink.ts'
+import type { ChainPlace, Nftables } from '../netlink/nftables.ts'
+import type { Link, Rtnetlink } from '../netlink/rtnetlink.ts'
 import { legacyTables } from './proxy-mode.ts'
 
 /** Every rule of node-cache has a comment that begins so. */
@@ -10,22 +10,33 @@ const PLACES = [
   { table: 'raw', chain: 'PREROUTING' }, { table: 'raw', chain: 'OUTPUT' }, { table: 'filter', chain: 'INPUT' }, { table: 'filter', chain: 'OUTPUT' },
 ] as const
 
-/** Takes away what node-cache has left, or still has, in iptables-nft: its rules, then its link. Gives what it did. */
-export async function removeNodeCache(nftables: Nftables, routes: Rtnetlink, options: { readonly keepLink: boolean }): Promise<string[]> {
-  const done: string[] = []
+/** What node-cache has in the kernel, alive or not. */
+export interface Remains {
+  readonly rules: readonly (ChainPlace & { readonly handle: bigint })[]
+  readonly link: Link | undefined
+}
+
+export const NO_REMAINS: Remains = { rules: [], link: undefined }
+
+/** In iptables-nft alone: rules of iptables-legacy cannot be seen. */
+export async function findRemains(nftables: Nftables, routes: Rtnetlink, options: { readonly keepLink: boolean }): Promise<Remains> {
+  const rules: (ChainPlace & { readonly handle: bigint })[] = []
   for (const family of ['ip', 'ip6'] as const) {
     for (const { table, chain } of PLACES) {
-      const theirs = (await nftables.rules(family, table, chain)).filter((rule) => commentBegins(rule, COMMENT))
-      for (const rule of theirs) await nftables.deleteRule({ family, table, chain }, rule.handle)
-      if (theirs.length > 0) done.push(`${theirs.length} rules of node-cache in ${family} ${table} ${chain}`)
+      const found = (await nftables.rules(family, table, chain)).filter((rule) => commentBegins(rule, COMMENT))
+      rules.push(...found.map(({ handle }) => ({ family, table, chain, handle })))
     }
   }
-  const link = options.keepLink ? undefined : await routes.link(NODE_CACHE_LINK)
-  if (link !== undefined) {
-    await routes.removeLink(link.index)
-    done.push(`the link ${NODE_CACHE_LINK} of node-cache`)
-  }
-  return done
+  return { rules, link: options.keepLink ? undefined : await routes.link(NODE_CACHE_LINK) }
+}
+
+/** Its rules, all in one step, then its link. Gives what it did. */
+export async function removeRemains(nftables: Nftables, routes: Rtnetlink, { rules, link }: Remains): Promise<string[]> {
+  await nftables.deleteRules(rules)
+  const done = [...Map.groupBy(rules, ({ family, table, chain }) => `${family} ${table} ${chain}`)].map(([place, { length }]) => `${length} rules of node-cache in ${place}`)
+  if (link === undefined) return done
+  await routes.removeLink(link.index)
+  return [...done, `the link ${NODE_CACHE_LINK} of node-cache`]
 }
 
 /** Rules of iptables-legacy cannot be seen over netlink. A line that says what to run, or undefined where there are none. */

@@ -1,5 +1,6 @@
 import { formatIp } from '../base/ip.ts'
 import { hasCode, Nftables } from '../netlink/nftables.ts'
+import type { WritePace } from '../netlink/write-pace.ts'
 import { tableIsRight } from './difference.ts'
 import { leaseName, ruleTable } from './rule-table.ts'
 import type { StateLog } from './state-log.ts'
@@ -15,15 +16,17 @@ export interface Lease {
 export class OwnTable {
   readonly name: string
   /** Does its own transactions and nothing else: the rules live as long as this socket. */
-  readonly #owner = new Nftables()
+  readonly #owner: Nftables
   readonly #reader: Nftables
   readonly #log: StateLog
   #owned = true
   #made = false
+  #renewing = false
 
   /** `reader` lists what is there. */
-  constructor(name: string, reader: Nftables, log: StateLog) {
+  constructor(name: string, reader: Nftables, pace: WritePace, log: StateLog) {
     this.name = name
+    this.#owner = new Nftables(pace)
     this.#reader = reader
     this.#log = log
   }
@@ -53,11 +56,17 @@ export class OwnTable {
     this.#made = false
   }
 
-  /** What marked answers do, in a batch. */
+  /** What marked answers do, in a batch. Does nothing while one is on its way: more of them would only queue up. */
   async renewLeases(wishes: Wishes): Promise<void> {
-    for (const family of FAMILIES) {
-      const addresses = ofFamily(wishes.addresses, family)
-      if (addresses.length > 0) await this.#owner.renewElements('inet', this.name, leaseName(family), addresses)
+    if (this.#renewing) return
+    this.#renewing = true
+    try {
+      await this.#owner.renewElements('inet', this.name, FAMILIES.flatMap((family) => {
+        const keys = ofFamily(wishes.addresses, family)
+        return keys.length > 0 ? [{ set: leaseName(family), keys }] : []
+      }))
+    } finally {
+      this.#renewing = false
     }
   }
 

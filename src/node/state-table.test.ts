@@ -36,7 +36,7 @@ test('while a twin is well, nothing that it needs goes', () => {
 
 test('an agent that leaves gives queries away before it stops answering', () => {
   assert.deepEqual(thingsThat('SIGTERM', false, 'withdrawn'), ['lease', 'queries untracked'])
-  assert.deepEqual(thingsThat('SIGTERM', false, 'removed').slice(0, 2), ['accept rules', 'answers untracked'])
+  assert.deepEqual(thingsThat('SIGTERM', false, 'removed').slice(0, 2), ['answers untracked', 'accept rules'])
   assert.deepEqual(thingsThat('SIGTERM', true, 'removed'), ['answers untracked', 'sockets', 'presence'])
   assert.deepEqual(thingsThat('start', false, 'made'), ['presence', 'address', 'sockets'])
 })

@@ -67,6 +67,12 @@ export const STATE: readonly Row[] = [
     fates: { start: 'made', ready: 'kept', hung: 'kept', SIGTERM: shared('removed'), SIGKILL: shared('vanishes'), cleanup: shared('-'), 'flushed by others': 'kept' },
   },
   {
+    thing: 'accept rules', subjects: BOTH, perInstance: false,
+    where: 'chains INPUT and OUTPUT of `ip filter` and `ip6 filter`, where they exist and do not accept (`--accept-rules`)',
+    madeBy: 'the agent, when it answers: what is untracked must not be dropped', renewedBy: 'nobody', endedBy: 'the last agent that leaves, or `hearth-node cleanup`',
+    fates: { start: '-', ready: 'made', hung: 'stays', SIGTERM: shared('removed'), SIGKILL: 'stays', cleanup: { alone: 'removed', twin: 'refused' }, 'flushed by others': 'repaired' },
+  },
+  {
     thing: 'answers untracked', subjects: BOTH, perInstance: true,
     where: 'table `inet hearth-ID`, which belongs to a netlink socket of the agent',
     madeBy: 'the agent, when it answers', renewedBy: 'nobody', endedBy: 'the agent after its last answer, or the kernel with the process',
@@ -95,12 +101,6 @@ export const STATE: readonly Row[] = [
     where: 'the same tables: what leaves the node with one of our addresses gets the node\'s own',
     madeBy: 'the agent, when it answers', renewedBy: 'nobody', endedBy: '`hearth-node cleanup`',
     fates: { start: '-', ready: 'made', hung: 'stays', SIGTERM: 'stays', SIGKILL: 'stays', cleanup: { alone: 'removed', twin: 'refused' }, 'flushed by others': 'repaired' },
-  },
-  {
-    thing: 'accept rules', subjects: BOTH, perInstance: false,
-    where: 'chains INPUT and OUTPUT of `ip filter` and `ip6 filter`, where they exist and do not accept (`--accept-rules`)',
-    madeBy: 'the agent, when it answers', renewedBy: 'nobody', endedBy: 'the last agent that leaves, or `hearth-node cleanup`',
-    fates: { start: '-', ready: 'made', hung: 'stays', SIGTERM: shared('removed'), SIGKILL: 'stays', cleanup: { alone: 'removed', twin: 'refused' }, 'flushed by others': 'repaired' },
   },
 ]
 

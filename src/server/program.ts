@@ -113,7 +113,6 @@ class Life {
   readonly #world: SystemWorld
   readonly #pidfile: Pidfile
   readonly #exit: (status: number) => never
-  #started = false
   #stopping = false
 
   /** From here on signals end the program in order, also while it still starts. */
@@ -131,7 +130,6 @@ class Life {
 
   /** From here on signals reload; those that came before do so now. */
   started(): void {
-    this.#started = true
     for (const signal of ['SIGUSR1', 'SIGHUP'] as const) process.on(signal, () => this.#reload(signal))
     for (const signal of new Set(takeEarlySignals())) this.#reload(signal)
   }
@@ -166,12 +164,14 @@ class Life {
   }
 
   async #finish(): Promise<void> {
-    if (this.#started) await this.#server.drain()
+    // Also when whoever adds rules is still at it: what has arrived is answered.
+    const serves = this.#server.current !== undefined
+    if (serves) await this.#server.drain()
     const limit = setTimeout(() => {
       this.#world.log.error(`still not stopped after ${STOP_LIMIT_MS / 1000} s; ending now`)
       this.#end(EXIT.STOP)
     }, STOP_LIMIT_MS)
-    await (this.#started ? this.#server.stop() : this.#program.leaving?.())
+    await (serves ? this.#server.stop() : this.#program.leaving?.())
     await this.#program.left?.()
     clearTimeout(limit)
   }

@@ -1,4 +1,4 @@
-/** The agent finds out where it is, takes over from node-cache, lets DNS through filters, and tells about itself. */
+/** The agent finds out where it is, lets DNS through filters, and tells about itself. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { after, afterEach, before, describe, test } from 'node:test'
@@ -8,8 +8,7 @@ import { Resident } from '../../hack/lab/resident.ts'
 import { lacks } from '../support/needs.ts'
 import { until } from '../support/until.ts'
 import { ADDRESSES, ClusterLab } from './cluster-lab.ts'
-import { assertAnswered, Load } from './load.ts'
-import { now } from './monotonic.ts'
+import { leaveRemains } from './like-node-cache.ts'
 
 const skip = lacks({ root: true, commands: ['nft', 'ip', 'dig', 'curl', 'iptables-nft', 'ip6tables-nft', 'iptables-nft-save', 'iptables-nft-restore'] })
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -59,34 +58,13 @@ describe('taking over a node', { skip, concurrency: false }, () => {
     assert.match(hung.text, /no answer within/)
   })
 
-  test('node-cache\'s rules and link are taken over without losing a question, and removed afterwards', async () => {
-    await likeNodeCache()
-    const load = await Load.start([lab.pod], [lab.node, lab.cluster], { addresses: [ADDRESSES.vip], name: 'web.shop.svc.cluster.local', perSecond: 200, connections: 0, tcpEveryMs: 1000 })
-    // node-cache has died: what it left keeps the cluster's address away from the cluster, until the agent answers it.
-    const agent = await start()
-    await until(async () => !(await ruleset()).includes('NodeLocal DNS Cache'), PATIENCE_MS)
-    await until(async () => !(await lab.node.exec('ip', ['link'])).includes('nodelocaldns'), PATIENCE_MS)
-    const from = now()
-    assert.match(agent.output, /event="taken over from node-cache" removed="4 rules of node-cache in ip raw PREROUTING"/)
-    assert.match(agent.output, /removed="the link nodelocaldns of node-cache"/)
-    await likeNodeCache()
-    await agent.stop()
-    const next = await start()
-    await until(() => next.output.includes('the link nodelocaldns of node-cache'), PATIENCE_MS)
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    const to = now()
-    assertAnswered(await load.observe(), to - 400, to, 0, 'taken over', 20)
-    assert.ok(to > from)
-    await load.stop()
-  })
-
   test('hearth-node cleanup --node-cache removes what node-cache left, and says what', async () => {
-    await likeNodeCache()
+    await leaveRemains(lab)
     const { status, text } = await tool('cleanup', '--node-cache')
     assert.equal(status, 0)
-    assert.match(text, /removed 6 rules of node-cache in ip raw OUTPUT\n/)
+    assert.match(text, /removed 12 rules of node-cache in ip raw OUTPUT\n/)
     assert.match(text, /removed the link nodelocaldns of node-cache\n/)
-    assert.doesNotMatch(await ruleset(), /NodeLocal DNS Cache/)
+    assert.doesNotMatch(await lab.node.exec('iptables-nft-save', []), /NodeLocal DNS Cache/)
     assert.deepEqual(await tool('cleanup', '--node-cache'), { status: 0, text: 'nothing to remove\n' })
     assert.equal(await dig(ADDRESSES.vip), '10.96.20.1')
   })
@@ -134,22 +112,4 @@ describe('taking over a node', { skip, concurrency: false }, () => {
       await lab.translate('nftables')
     }
   })
-
-  /** What node-cache has on a node, made as it makes it. The link is a bridge where the kernel has no dummy links. */
-  async function likeNodeCache(): Promise<void> {
-    const rules = [ADDRESSES.linkLocal, ADDRESSES.vip].flatMap((address) => [
-      ...['tcp', 'udp'].flatMap((protocol) => [
-        `-t raw -I PREROUTING -d ${address} -p ${protocol} --dport 53 -m comment --comment "NodeLocal DNS Cache: skip conntrack" -j NOTRACK`,
-        `-t filter -I INPUT -d ${address} -p ${protocol} --dport 53 -m comment --comment "NodeLocal DNS Cache: allow DNS traffic" -j ACCEPT`,
-        `-t raw -I OUTPUT -s ${address} -p ${protocol} --sport 53 -m comment --comment "NodeLocal DNS Cache: skip conntrack" -j NOTRACK`,
-        `-t filter -I OUTPUT -s ${address} -p ${protocol} --sport 53 -m comment --comment "NodeLocal DNS Cache: allow DNS traffic" -j ACCEPT`,
-      ]),
-      `-t raw -I OUTPUT -d ${address} -p tcp --dport 8080 -m comment --comment "NodeLocal DNS Cache: skip conntrack" -j NOTRACK`,
-    ])
-    await lab.node.exec('sh', ['-c', [
-      'ip link add nodelocaldns type dummy 2>/dev/null || ip link add nodelocaldns type bridge',
-      ...[ADDRESSES.linkLocal, ADDRESSES.vip].map((address) => `ip addr add ${address}/32 dev nodelocaldns`),
-      ...rules.map((rule) => `iptables-nft ${rule}`),
-    ].join('\n')])
-  }
 })
