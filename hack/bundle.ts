@@ -1,8 +1,9 @@
-/** Bundles each program into one file, with the native addon beside it: what the images contain. `bundle.ts [FOLDER]`. */
-import { cpSync, globSync, mkdirSync, rmSync } from 'node:fs'
+/** Bundles each program into one file, with the native addon beside it and a bill of materials: what the images contain. `bundle.ts [FOLDER]`. */
+import { cpSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type Plugin } from 'esbuild'
+import { build, type Metafile, type Plugin } from 'esbuild'
+import { bundleBom } from './image/bom.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = process.argv[2] ?? join(root, 'dist')
@@ -49,7 +50,7 @@ const pageAsText: Plugin = {
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 for (const program of ['hearth-node', 'hearth-cluster']) {
-  await build({
+  const { metafile } = await build({
     // The packet workers' threads run a small file of their own.
     entryPoints: { [program]: join(root, 'cmd', program, 'main.ts'), 'packet-worker': join(root, 'src/server/mmsg/worker.ts') },
     outdir: join(folder, program, 'lib'),
@@ -69,16 +70,26 @@ for (const program of ['hearth-node', 'hearth-cluster']) {
     external: ['koffi'],
     plugins: [kubeConfigOnly, rawNetlinkOnly, pageAsText],
     logLevel: 'warning',
+    metafile: true,
+    absWorkingDir: root,
   })
-  copyKoffi(join(folder, program, 'lib', 'node_modules'))
+  const copied = copyKoffi(join(folder, program, 'lib', 'node_modules'))
   // The addon's loader looks for prebuilds in the folder above its own.
   if (program === 'hearth-node') cpSync(join(root, 'node_modules/netlink/prebuilds'), join(folder, program, 'prebuilds'), { recursive: true })
+  writeFileSync(join(folder, program, 'bom.cdx.json'), `${JSON.stringify(bundleBom(program, [...bundled(metafile), ...copied]), undefined, 2)}\n`)
 }
 process.stdout.write(`${folder}\n`)
 
-/** koffi's loader, and its addon for the machine that this runs on. */
-function copyKoffi(to: string): void {
+/** Files of which something is left in the output. */
+function bundled({ outputs }: Metafile): string[] {
+  return Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])))
+}
+
+/** koffi's loader, and its addon for the machine that this runs on. Returns the files. */
+function copyKoffi(to: string): string[] {
   const packages = join(root, 'node_modules')
   const wanted = ['koffi/package.json', 'koffi/index.js', 'koffi/src/koffi/index.js', 'koffi/src/koffi/src/static.js', '@koromix/koffi-linux-*/{package.json,index.js,linux_*/koffi.node}']
-  for (const path of wanted.flatMap((pattern) => globSync(pattern, { cwd: packages }))) cpSync(join(packages, path), join(to, path), { recursive: true })
+  const files = wanted.flatMap((pattern) => globSync(pattern, { cwd: packages }))
+  for (const path of files) cpSync(join(packages, path), join(to, path), { recursive: true })
+  return files.map((path) => `node_modules/${path}`)
 }

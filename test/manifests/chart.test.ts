@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse, parseAllDocuments } from 'yaml'
@@ -29,6 +31,18 @@ function kustomize(folder: string): Map<string, Manifest> {
   return byName(execFileSync('kubectl', ['kustomize', `${MANIFESTS}/${folder}`]).toString())
 }
 
+/** As a kustomization of a user's own, which names folders by relative paths. */
+function kustomizeWith(folders: readonly string[], components: readonly string[]): Map<string, Manifest> {
+  const own = mkdtempSync(join(tmpdir(), 'hearth-kustomize-'))
+  const paths = (names: readonly string[]) => names.map((name) => relative(realpathSync(own), join(MANIFESTS, name)))
+  writeFileSync(join(own, 'kustomization.yaml'), JSON.stringify({ resources: paths(folders), components: paths(components) }))
+  try {
+    return byName(execFileSync('kubectl', ['kustomize', own]).toString())
+  } finally {
+    rmSync(own, { recursive: true })
+  }
+}
+
 /** Without the line break at the end of a Corefile, which patches of older kustomize lose. */
 function byName(text: string): Map<string, Manifest> {
   const manifests = parseAllDocuments(text).map((document) => document.toJS() as Manifest | null).filter((manifest) => manifest !== null)
@@ -38,7 +52,7 @@ function byName(text: string): Map<string, Manifest> {
 /** What the chart makes beyond the program itself. */
 const CLEANUP = 'DaemonSet node-local-dns-cleanup'
 
-const SAME: readonly { readonly set: readonly string[]; readonly folders: readonly string[] }[] = [
+const SAME: readonly { readonly set: readonly string[]; readonly folders: readonly string[]; readonly components?: readonly string[] }[] = [
   { set: ['node.enabled=false'], folders: ['cluster/base'] },
   { set: ['node.enabled=false', 'cluster.scaling=proportional'], folders: ['cluster/autoscaler'] },
   { set: ['cluster.enabled=false'], folders: ['node/overlays/iptables', 'node/cleanup'] },
@@ -46,15 +60,16 @@ const SAME: readonly { readonly set: readonly string[]; readonly folders: readon
   { set: ['cluster.enabled=false', 'node.mode=cilium'], folders: ['node/overlays/cilium'] },
   { set: [], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup'] },
   { set: ['networkPolicy.enabled=true'], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup', 'network-policies'] },
-  { set: ['monitoring.podMonitor=true'], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup', 'observability/monitors'] },
+  { set: ['monitoring.podMonitor=true', 'monitoring.prometheusRule=true'], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup', 'observability/monitors'] },
+  { set: ['seccomp.localhostProfile=profiles/hearth.json'], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup'], components: ['seccomp/localhost'] },
   { set: ['verticalPodAutoscaler.enabled=true'], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup', 'sizing'] },
 ]
 
 describe('the Helm chart', () => {
-  for (const { set, folders } of SAME) {
+  for (const { set, folders, components } of SAME) {
     test(`${set.join(', ') || 'with its defaults'} makes what ${folders.join(' and ')} make`, { skip }, () => {
       const made = chart(...set)
-      const wanted = new Map(folders.flatMap((folder) => [...kustomize(folder)]))
+      const wanted = components === undefined ? new Map(folders.flatMap((folder) => [...kustomize(folder)])) : kustomizeWith(folders, components)
       assert.deepEqual([...made.keys()].sort(), [...wanted.keys()].sort())
       for (const [name, manifest] of wanted) assert.deepEqual(made.get(name), manifest, name)
     })

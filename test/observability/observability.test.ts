@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 import { DASHBOARDS, dashboardJson } from '../../hack/dashboards.ts'
+import { prometheusRule } from '../../hack/prometheus-rule.ts'
 import { Message } from '../../src/wire/message.ts'
 import { encodeMessage } from '../../src/wire/encode.ts'
 import { exchange } from '../support/exchange.ts'
@@ -47,6 +48,15 @@ describe('alerts and their runbooks', () => {
     execFileSync('promtool', ['test', 'rules', join(FOLDER, 'rules.test.yaml')])
     const tested = readFileSync(join(FOLDER, 'rules.test.yaml'), 'utf8')
     for (const { alert } of rules) assert.match(tested, new RegExp(`alertname: ${alert}\\n\\s+exp_alerts: \\[\\{`), `${alert} has no test that fires it`)
+  })
+
+  test('the Prometheus operator gets the same rules', () => {
+    const text = readFileSync(join(FOLDER, 'rules.yaml'), 'utf8')
+    const made = readFileSync(join(FOLDER, 'monitors/prometheus-rule.yaml'), 'utf8')
+    assert.equal(made, prometheusRule(text), 'run node hack/prometheus-rule.ts')
+    const { kind, spec } = parse(made) as { kind: string; spec: unknown }
+    assert.equal(kind, 'PrometheusRule')
+    assert.deepEqual(spec, parse(text))
   })
 
   test('one page an alert: what it means, how to look, what to do', () => {

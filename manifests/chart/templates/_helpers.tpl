@@ -2,6 +2,14 @@
 {{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
 {{- end }}
 
+{{- define "hearth.seccomp" -}}
+{{- with .Values.seccomp.localhostProfile -}}
+{{ dict "type" "Localhost" "localhostProfile" . | toJson }}
+{{- else -}}
+{ type: RuntimeDefault }
+{{- end }}
+{{- end }}
+
 {{- define "hearth.node.args" -}}
 {{- $files := list "-conf" "/run/hearth/Corefile" "-upstreamsvc" "kube-dns-upstream" "-pidfile" "/run/hearth/hearth-node.pid" "-probe-files" "/run/hearth/probes" -}}
 {{- if eq .Values.node.mode "cilium" -}}
