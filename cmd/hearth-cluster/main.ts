@@ -1,4 +1,5 @@
 import '../../src/server/early-signals.ts'
+import '../../src/server/early-heap.ts'
 import { Command } from 'commander'
 import { corefileReader } from '../../src/server/corefile-source.ts'
 import { processors } from '../../src/server/cpu-quota.ts'

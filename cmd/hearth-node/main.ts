@@ -1,4 +1,5 @@
 import '../../src/server/early-signals.ts'
+import '../../src/server/early-heap.ts'
 import { existsSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../../src/base/duration.ts'

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteBudget, type Holder } from '../core/byte-budget.ts'
-import { parseBytes, planMemory, readLimit } from './memory-budget.ts'
+import { NODE_FLAGS } from '../../hack/bench/servers.ts'
+import { heapFlags, heapLimitMib } from './heap-flags.ts'
+import { cgroupLimit, limitFiles, parseBytes, planMemory, readLimit } from './memory-budget.ts'
 
 const MIB = 1024 * 1024
 
@@ -23,6 +25,27 @@ test('quantities read as Kubernetes writes them, and limits as the kernel does',
   assert.equal(readLimit('268435456\n'), 256 * MIB)
   assert.equal(readLimit('max\n'), Infinity)
   assert.equal(readLimit(''), Infinity)
+  assert.equal(readLimit('9223372036854771712\n'), Infinity)
+  assert.equal(cgroupLimit(['/none/such']), Infinity)
+})
+
+test('the limit is looked for where the process is, and where a container sees itself', () => {
+  assert.deepEqual(limitFiles('0::/kubepods/pod1/c1\n'), ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/kubepods/pod1/c1/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'])
+  assert.deepEqual(limitFiles('4:cpu,memory:/a\n1:cpu:/b\n0::/\n'), ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes', '/sys/fs/cgroup/memory/a/memory.limit_in_bytes'])
+  assert.equal(limitFiles('').length, 2)
+})
+
+test('the heap has its share: as the images say it, or by a new start where they cannot', () => {
+  const images = NODE_FLAGS['hearth-node']
+  assert.ok((images as readonly string[]).includes(`--max-old-space-size-percentage=${(heapLimitMib(1000 * MIB) / 10).toFixed(0)}`))
+  assert.equal(heapFlags(images, ['-conf', 'x'], 128 * MIB), undefined)
+  assert.deepEqual(heapFlags(images, ['-memory-budget', '200Mi'], 128 * MIB), ['--max-old-space-size=90', ...images.filter((flag) => !flag.includes('percentage'))])
+  assert.deepEqual(heapFlags(['--expose-gc'], ['--memory-budget=100Mi'], Infinity), ['--max-old-space-size=45', '--expose-gc'])
+  assert.deepEqual(heapFlags([], [], 128 * MIB), ['--max-old-space-size=57'])
+  assert.equal(heapFlags([], [], Infinity), undefined)
+  assert.equal(heapFlags([], ['check', 'Corefile'], 128 * MIB), undefined)
+  assert.equal(heapFlags(['--max-old-space-size=57'], ['-memory-budget', '200Mi'], 128 * MIB), undefined)
+  assert.deepEqual(heapFlags([], ['-memory-budget', 'much'], 128 * MIB), ['--max-old-space-size=57'])
 })
 
 test('who holds most gives way until all fit', () => {

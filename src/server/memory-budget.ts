@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 
 const MIB = 1024 * 1024
+const NO_LIMIT_BYTES = 2 ** 60
 /** How much larger than what lives in it the heap may get between collections. */
 const GROWTH_PERCENT = 30
 /** What the program needs before it has done anything: heap, packet workers and the metrics that it will have. Program text is not counted. */
@@ -44,20 +46,33 @@ export function keepHeapTight(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
 }
 
-/** The memory limit of this process's cgroup (version 2), Infinity without one. */
-export function cgroupLimit(path = '/sys/fs/cgroup/memory.max'): number {
+/** The memory limit of this process's cgroup, of either version; Infinity without one. */
+export function cgroupLimit(files: readonly string[] = limitFiles(read('/proc/self/cgroup') ?? '')): number {
+  return Math.min(...files.map((file) => readLimit(read(file) ?? '')))
+}
+
+/** Where the limit may be: a container sees its own group as the root, a process outside of one is told its path (`/proc/self/cgroup`). */
+export function limitFiles(groups: string): string[] {
+  const path = (pattern: RegExp) => pattern.exec(groups)?.[1] ?? '/'
+  return [
+    ...new Set(['/', path(/^0::(.*)$/m)].map((group) => join('/sys/fs/cgroup', group, 'memory.max'))),
+    ...new Set(['/', path(/^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m)].map((group) => join('/sys/fs/cgroup/memory', group, 'memory.limit_in_bytes'))),
+  ]
+}
+
+/** Undefined where there is no such file: with the other version of cgroups, say. */
+function read(file: string): string | undefined {
   try {
-    return readLimit(readFileSync(path, 'utf8'))
+    return readFileSync(file, 'utf8')
   } catch {
-    // Outside of a container, or with cgroups of the first version, there is no such file.
-    return Infinity
+    return undefined
   }
 }
 
-/** `memory.max`: octets, or `max`. */
+/** Octets; `max`, or for version 1 a number larger than any memory, is no limit. */
 export function readLimit(text: string): number {
   const bytes = Number(text.trim())
-  return bytes > 0 ? bytes : Infinity
+  return bytes > 0 && bytes < NO_LIMIT_BYTES ? bytes : Infinity
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9, Ki: 1024, Mi: MIB, Gi: 1024 * MIB }
