@@ -26,8 +26,8 @@ export function changeOf(before: ClusterObject | undefined, after: ClusterObject
 
 function namesOf(object: ClusterObject): string[] {
   switch (object.kind) {
-    case 'Service': return [`${object.name}.${object.namespace}.svc`.toLowerCase()]
-    case 'EndpointSlice': return object.service === '' ? [] : [`${object.service}.${object.namespace}.svc`.toLowerCase()]
+    case 'Service': case 'ServiceImport': return [`${object.name}.${object.namespace}.svc`.toLowerCase()]
+    case 'EndpointSlice': case 'ImportedSlice': return object.service === '' ? [] : [`${object.service}.${object.namespace}.svc`.toLowerCase()]
     case 'Namespace': return [`${object.name}.svc`.toLowerCase(), `${object.name}.pod`.toLowerCase()]
     case 'Pod': return podNames(object)
   }

@@ -1,4 +1,4 @@
-import type { ClusterObject, EndpointAddress, EndpointSlice, Kind, Pod, Service, ServicePort } from './objects.ts'
+import type { ClusterObject, EndpointAddress, EndpointSlice, ImportedSlice, Kind, Pod, Service, ServiceImport, ServicePort } from './objects.ts'
 
 /** An API object that is not what its kind says. The text names the field. */
 export class ObjectError extends Error {
@@ -8,6 +8,9 @@ export class ObjectError extends Error {
 type Json = Readonly<Record<string, unknown>>
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
+/** Labels of the Multi-Cluster Services API: the ServiceImport that a slice is of, and where its endpoints are. */
+export const IMPORT_LABEL = 'multicluster.kubernetes.io/service-name'
+export const CLUSTER_LABEL = 'multicluster.kubernetes.io/source-cluster'
 const TRIGGER_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time'
 const LABEL_LIMIT = 63
 /** Stands for the ports of what has none: there are addresses then, but no SRV records. */
@@ -18,7 +21,9 @@ export function decodeObject(kind: Kind, object: unknown): ClusterObject {
   const json = mapping(object, kind)
   switch (kind) {
     case 'Service': return decodeService(json)
-    case 'EndpointSlice': return decodeSlice(json)
+    case 'EndpointSlice': return { kind, ...decodeSlice(json, SERVICE_NAME_LABEL) } satisfies EndpointSlice
+    case 'ImportedSlice': return { kind, ...decodeSlice(json, IMPORT_LABEL), cluster: labelText(json, CLUSTER_LABEL) } satisfies ImportedSlice
+    case 'ServiceImport': return decodeImport(json)
     case 'Namespace': return { kind, name: nameOf(json) }
     case 'Pod': return decodePod(json)
   }
@@ -33,7 +38,7 @@ export function labelsOf(object: unknown): Readonly<Record<string, string>> {
 function decodeService(json: Json): Service {
   const spec = optional(json, 'spec') ?? {}
   const clusterIps = list(spec, 'clusterIPs', 'spec').map((ip, i) => text(ip, `spec.clusterIPs[${i}]`))
-  const ports = list(spec, 'ports', 'spec').map((port, i) => decodePort(mapping(port, `spec.ports[${i}]`), `spec.ports[${i}]`))
+  const ports = decodePorts(spec)
   const ingress = list(optional(optional(json, 'status') ?? {}, 'loadBalancer') ?? {}, 'ingress', 'status.loadBalancer')
   return {
     kind: 'Service',
@@ -51,6 +56,22 @@ function decodeService(json: Json): Service {
   }
 }
 
+function decodeImport(json: Json): ServiceImport {
+  const spec = optional(json, 'spec') ?? {}
+  return {
+    kind: 'ServiceImport',
+    namespace: namespaceOf(json),
+    name: nameOf(json),
+    headless: textOr(spec.type, '', 'spec.type') === 'Headless',
+    ips: list(spec, 'ips', 'spec').map((ip, i) => text(ip, `spec.ips[${i}]`)),
+    ports: decodePorts(spec),
+  }
+}
+
+function decodePorts(spec: Json): ServicePort[] {
+  return list(spec, 'ports', 'spec').map((port, i) => decodePort(mapping(port, `spec.ports[${i}]`), `spec.ports[${i}]`))
+}
+
 function decodePort(json: Json, path: string): ServicePort {
   const port = json.port ?? -1
   if (typeof port !== 'number' || !Number.isInteger(port) || port < -1 || port > 65_535) throw new ObjectError(`${path}.port: ${JSON.stringify(port)} is no port number`)
@@ -61,18 +82,22 @@ function ingressAddress(json: Json): string {
   return textOr(json.ip, '', 'ip') || textOr(json.hostname, '', 'hostname')
 }
 
-function decodeSlice(json: Json): EndpointSlice {
+/** `label` names the service. */
+function decodeSlice(json: Json, label: string): Omit<EndpointSlice, 'kind'> {
   const metadata = mapping(json.metadata, 'metadata')
   const ports = list(json, 'ports', '').map((port, i) => decodeSlicePort(mapping(port, `ports[${i}]`), `ports[${i}]`))
   return {
-    kind: 'EndpointSlice',
     namespace: namespaceOf(json),
     name: nameOf(json),
-    service: textOr(optional(metadata, 'labels')?.[SERVICE_NAME_LABEL], '', 'metadata.labels'),
+    service: labelText(json, label),
     addresses: list(json, 'endpoints', '').flatMap((endpoint, i) => decodeEndpoint(mapping(endpoint, `endpoints[${i}]`), `endpoints[${i}]`)),
     ports: ports.length > 0 ? ports : NO_PORTS,
     triggeredMs: triggerTime(optional(metadata, 'annotations')?.[TRIGGER_ANNOTATION]),
   }
+}
+
+function labelText(json: Json, label: string): string {
+  return textOr(optional(mapping(json.metadata, 'metadata'), 'labels')?.[label], '', 'metadata.labels')
 }
 
 function decodeSlicePort(json: Json, path: string): ServicePort {

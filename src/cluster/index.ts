@@ -5,7 +5,7 @@ import { KeyedHash } from '../base/keyed-hash.ts'
 import type { Slices } from '../base/slices.ts'
 import { changeOf, EVERYTHING, type Change } from './change.ts'
 import { serviceChanged, sliceChanged } from './compare.ts'
-import type { ClusterObject, EndpointSlice, Kind, Pod, Service } from './objects.ts'
+import type { ClusterObject, EndpointSlice, ImportedSlice, Kind, Pod, Service, ServiceImport } from './objects.ts'
 import { Arena, type Ref } from './packed/arena.ts'
 import { HashIndex } from './packed/hash-index.ts'
 import { sameLower, sameOctets } from './packed/octets.ts'
@@ -14,8 +14,10 @@ import { skipIdentity, writeKey } from './packed/record.ts'
 import { RecordTable } from './packed/table.ts'
 import { RecordWriter } from './packed/writer.ts'
 
+type SliceKind = 'EndpointSlice' | 'ImportedSlice'
+
 /**
- * Services, EndpointSlices, Namespaces and Pods by what DNS asks for: name, namespace, address. Names are compared without regard
+ * Services, EndpointSlices, Namespaces, Pods and what other clusters share by what DNS asks for: name, namespace, address. Names are compared without regard
  * to case; lists come in the order in which their objects arrived. Written by a source, read by the kubernetes stage. Objects are
  * kept packed (`packed/record.ts`); those that come out are made anew.
  */
@@ -25,7 +27,7 @@ export class ClusterIndex {
   readonly #tables: Readonly<Record<Kind, RecordTable>>
   readonly #servicesByIp = new HashIndex()
   readonly #servicesByExternalIp = new HashIndex()
-  readonly #slicesByService = new HashIndex()
+  readonly #slicesByService: Readonly<Record<SliceKind, HashIndex>> = { EndpointSlice: new HashIndex(), ImportedSlice: new HashIndex() }
   readonly #slicesByIp = new HashIndex()
   readonly #podsByIp = new HashIndex()
   readonly #listeners = new Set<(change: Change) => void>()
@@ -35,12 +37,16 @@ export class ClusterIndex {
   readonly #scratch = new RecordWriter()
   readonly #reader = new RecordReader()
   #serial = 0
+  #importSerial = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
     const arena = new Arena()
     const table = (kind: Kind) => new RecordTable(kind, arena, this.#hash)
-    this.#tables = { Service: table('Service'), EndpointSlice: table('EndpointSlice'), Namespace: table('Namespace'), Pod: table('Pod') }
+    this.#tables = {
+      Service: table('Service'), EndpointSlice: table('EndpointSlice'), Namespace: table('Namespace'), Pod: table('Pod'),
+      ServiceImport: table('ServiceImport'), ImportedSlice: table('ImportedSlice'),
+    }
   }
 
   /** Unix seconds of the last change that DNS can see; 0 before any. */
@@ -48,9 +54,19 @@ export class ClusterIndex {
     return this.#serial
   }
 
+  /** The same for what other clusters share. */
+  get importSerial(): number {
+    return this.#importSerial
+  }
+
   service(namespace: string, name: string): Service | undefined {
     const ref = this.#find('Service', namespace, name)
     return ref === 0 ? undefined : this.#tables.Service.read(ref) as Service
+  }
+
+  serviceImport(namespace: string, name: string): ServiceImport | undefined {
+    const ref = this.#find('ServiceImport', namespace, name)
+    return ref === 0 ? undefined : this.#tables.ServiceImport.read(ref) as ServiceImport
   }
 
   /** Services that have this cluster IP; like all addresses here in canonical text (RFC 5952). */
@@ -65,9 +81,12 @@ export class ClusterIndex {
 
   /** Slices labelled with this service. */
   slices(namespace: string, service: string): EndpointSlice[] {
-    const [wantedNamespace, wantedService] = [namespace.toLowerCase(), service.toLowerCase()]
-    return this.#all<EndpointSlice>('EndpointSlice', this.#slicesByService, this.#nameHash(namespace, service), (slice) =>
-      slice.service.toLowerCase() === wantedService && slice.namespace.toLowerCase() === wantedNamespace)
+    return this.#slicesOf<EndpointSlice>('EndpointSlice', namespace, service)
+  }
+
+  /** Slices labelled with this ServiceImport. */
+  importedSlices(namespace: string, service: string): ImportedSlice[] {
+    return this.#slicesOf<ImportedSlice>('ImportedSlice', namespace, service)
   }
 
   /** Slices that hold this address. */
@@ -107,13 +126,13 @@ export class ClusterIndex {
   }
 
   /** Fills `into` with the slices of the service that has this key, in the order of their arrival. */
-  packedSlices(key: Uint8Array, from: number, to: number, into: Ref[]): void {
+  packedSlices(kind: SliceKind, key: Uint8Array, from: number, to: number, into: Ref[]): void {
     into.length = 0
-    const index = this.#slicesByService
-    if (this.#hidden.has('EndpointSlice')) return
+    const index = this.#slicesByService[kind]
+    if (this.#hidden.has(kind)) return
     const hash = this.#hash.of(key, from, to)
-    for (let slot = index.first(hash); slot >= 0; slot = index.next(slot)) if (this.#isSliceOf(index.at(slot), key, from)) into.push(index.at(slot))
-    if (into.length > 1) into.sort((a, b) => this.#tables.EndpointSlice.order(a, b))
+    for (let slot = index.first(hash); slot >= 0; slot = index.next(slot)) if (this.#isSliceOf(kind, index.at(slot), key, from)) into.push(index.at(slot))
+    if (into.length > 1) into.sort((a, b) => this.#tables[kind].order(a, b))
   }
 
   /** Fills `into` with records that may have the address; whoever reads them makes sure. */
@@ -126,7 +145,8 @@ export class ClusterIndex {
   }
 
   get counts(): Readonly<Record<Kind, number>> {
-    return { Service: this.#tables.Service.size, EndpointSlice: this.#tables.EndpointSlice.size, Namespace: this.#tables.Namespace.size, Pod: this.#tables.Pod.size }
+    const { Service, EndpointSlice, Namespace, Pod, ServiceImport, ImportedSlice } = this.#tables
+    return { Service: Service.size, EndpointSlice: EndpointSlice.size, Namespace: Namespace.size, Pod: Pod.size, ServiceImport: ServiceImport.size, ImportedSlice: ImportedSlice.size }
   }
 
   /** Calls `listener` after each change that was one, until the result is called. */
@@ -206,8 +226,8 @@ export class ClusterIndex {
   }
 
   /** `key` from `from` on is a service's: its name, then its namespace. */
-  #isSliceOf(ref: Ref, key: Uint8Array, from: number): boolean {
-    const reader = this.#tables.EndpointSlice.open(ref, this.#reader)
+  #isSliceOf(kind: SliceKind, ref: Ref, key: Uint8Array, from: number): boolean {
+    const reader = this.#tables[kind].open(ref, this.#reader)
     const { bytes } = reader
     const namespaceAt = reader.at + 3 + bytes[reader.at + 2]!
     const keyNamespaceAt = from + 1 + key[from]!
@@ -238,7 +258,7 @@ export class ClusterIndex {
     const byIp = object.kind === 'Service' ? this.#servicesByIp : object.kind === 'Pod' ? this.#podsByIp : this.#slicesByIp
     yield* this.#byTexts(byIp, addresses)
     if (object.kind === 'Service') yield* this.#byTexts(this.#servicesByExternalIp, object.externalIps)
-    if (object.kind === 'EndpointSlice') yield [this.#slicesByService, this.#nameHash(object.namespace, object.service)]
+    if (object.kind === 'EndpointSlice' || object.kind === 'ImportedSlice') yield [this.#slicesByService[object.kind], this.#nameHash(object.namespace, object.service)]
   }
 
   * #byTexts(index: HashIndex, texts: readonly string[]): Generator<readonly [HashIndex, number]> {
@@ -249,8 +269,10 @@ export class ClusterIndex {
   }
 
   #changed(before: ClusterObject | undefined, after: ClusterObject | undefined): void {
-    if (movesSerial(before, after)) this.#serial = Math.floor(this.#clock.wallMs() / 1000)
-    if (!this.#hidden.has((before ?? after)!.kind)) this.#tell(() => changeOf(before, after))
+    const { kind } = (before ?? after)!
+    if (kind === 'ServiceImport' || kind === 'ImportedSlice') this.#importSerial = Math.floor(this.#clock.wallMs() / 1000)
+    else if (movesSerial(before, after)) this.#serial = Math.floor(this.#clock.wallMs() / 1000)
+    if (!this.#hidden.has(kind)) this.#tell(() => changeOf(before, after))
   }
 
   #tell(describe: () => Change): void {
@@ -266,6 +288,12 @@ export class ClusterIndex {
   #byAddress<T extends ClusterObject>(kind: T['kind'], index: HashIndex, ip: string, accept: (object: T) => boolean): T[] {
     const address = parseIp(ip)
     return address === undefined ? [] : this.#all(kind, index, this.#addressHash(address), accept)
+  }
+
+  #slicesOf<T extends EndpointSlice | ImportedSlice>(kind: T['kind'], namespace: string, service: string): T[] {
+    const [wantedNamespace, wantedService] = [namespace.toLowerCase(), service.toLowerCase()]
+    return this.#all<T>(kind, this.#slicesByService[kind], this.#nameHash(namespace, service), (slice) =>
+      slice.service.toLowerCase() === wantedService && slice.namespace.toLowerCase() === wantedNamespace)
   }
 
   /** Objects under a hash that are really meant, in the order of their arrival. */

@@ -5,7 +5,9 @@ import fc from 'fast-check'
 import { FakeClock } from '../base/fake-clock.ts'
 import { formatIp, parseIp } from '../base/ip.ts'
 import { Slices } from '../base/slices.ts'
-import { ADDRESSES, arbitraryNamespace, arbitraryPod, arbitraryService, arbitrarySlice, NAMESPACES, SERVICES } from '../../test/support/cluster-objects.ts'
+import {
+  ADDRESSES, arbitraryImportedSlice, arbitraryNamespace, arbitraryPod, arbitraryService, arbitraryServiceImport, arbitrarySlice, NAMESPACES, SERVICES,
+} from '../../test/support/cluster-objects.ts'
 import type { Change } from './change.ts'
 import { ClusterIndex } from './index.ts'
 import type { ClusterObject, Kind, Pod } from './objects.ts'
@@ -16,11 +18,11 @@ type Step =
   /** A list of everything of one kind. */
   | { readonly kind: 'list'; readonly of: Kind; readonly objects: readonly ClusterObject[] }
 
-const object: fc.Arbitrary<ClusterObject> = fc.oneof(arbitraryService(), arbitrarySlice(), arbitraryNamespace(), arbitraryPod(fc.boolean()))
+const object: fc.Arbitrary<ClusterObject> = fc.oneof(arbitraryService(), arbitrarySlice(), arbitraryNamespace(), arbitraryPod(fc.boolean()), arbitraryServiceImport(), arbitraryImportedSlice())
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('put' as const), object }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), object }) },
-  { weight: 1, arbitrary: fc.constantFrom<Kind>('Service', 'EndpointSlice', 'Namespace', 'Pod').chain((of) => fc.record({ kind: fc.constant('list' as const), of: fc.constant(of), objects: fc.array(object.filter((each) => each.kind === of), { maxLength: 6 }) })) },
+  { weight: 1, arbitrary: fc.constantFrom<Kind>('Service', 'EndpointSlice', 'Namespace', 'Pod', 'ServiceImport', 'ImportedSlice').chain((of) => fc.record({ kind: fc.constant('list' as const), of: fc.constant(of), objects: fc.array(object.filter((each) => each.kind === of), { maxLength: 6 }) })) },
 )
 
 /** In order of arrival, by identity. */
@@ -123,6 +125,8 @@ function lookups(index: ClusterIndex): Record<string, unknown> {
       const question = `${service}.${namespace}.svc`.toLowerCase()
       found[`service ${question}`] = index.service(namespace.toLowerCase(), service.toLowerCase()) ?? null
       found[`slices ${question}`] = index.slices(namespace.toLowerCase(), service.toUpperCase())
+      found[`import ${question}`] = index.serviceImport(namespace.toLowerCase(), service.toLowerCase()) ?? null
+      found[`imported ${question}`] = index.importedSlices(namespace.toLowerCase(), service.toUpperCase())
     }
   }
   for (const ip of new Set(ADDRESSES.map(canonical))) {
@@ -139,8 +143,12 @@ function expected(model: Model): Record<string, unknown> {
   for (const namespace of NAMESPACES.map(lower)) {
     found[`namespace ${namespace}.svc`] = model.of('Namespace').some((each) => lower(each.name) === namespace)
     for (const service of SERVICES.map(lower)) {
-      found[`service ${service}.${namespace}.svc`] = model.of('Service').find((each) => lower(each.namespace) === namespace && lower(each.name) === service) ?? null
-      found[`slices ${service}.${namespace}.svc`] = model.of('EndpointSlice').filter((each) => lower(each.namespace) === namespace && lower(each.service) === service)
+      const named = (each: { readonly namespace: string; readonly name: string }) => lower(each.namespace) === namespace && lower(each.name) === service
+      const ofService = (each: { readonly namespace: string; readonly service: string }) => lower(each.namespace) === namespace && lower(each.service) === service
+      found[`service ${service}.${namespace}.svc`] = model.of('Service').find(named) ?? null
+      found[`slices ${service}.${namespace}.svc`] = model.of('EndpointSlice').filter(ofService)
+      found[`import ${service}.${namespace}.svc`] = model.of('ServiceImport').find(named) ?? null
+      found[`imported ${service}.${namespace}.svc`] = model.of('ImportedSlice').filter(ofService)
     }
   }
   for (const ip of new Set(ADDRESSES.map(canonical))) {

@@ -35,16 +35,38 @@ export interface EndpointAddress {
   readonly zone: string
 }
 
-export interface EndpointSlice {
-  readonly kind: 'EndpointSlice'
+interface Slice {
   readonly namespace: string
   readonly name: string
-  /** The label `kubernetes.io/service-name`; empty without it. */
+  /** Name of the service whose endpoints they are; empty where no label says it. */
   readonly service: string
   readonly addresses: readonly EndpointAddress[]
   readonly ports: readonly ServicePort[]
   /** When the change that led to this slice happened, in Unix milliseconds, if the slice says so. */
   readonly triggeredMs: number | undefined
+}
+
+export interface EndpointSlice extends Slice {
+  readonly kind: 'EndpointSlice'
+}
+
+/** An EndpointSlice as the Multi-Cluster Services API sees it: endpoints of a ServiceImport, in one of the clusters. */
+export interface ImportedSlice extends Slice {
+  readonly kind: 'ImportedSlice'
+  /** Empty where no label says it. */
+  readonly cluster: string
+}
+
+/** A service that several clusters share (multicluster.x-k8s.io). */
+export interface ServiceImport {
+  readonly kind: 'ServiceImport'
+  readonly namespace: string
+  readonly name: string
+  /** Its answers are its endpoints; otherwise it has addresses of its own. */
+  readonly headless: boolean
+  readonly ips: readonly string[]
+  /** Empty for none: there is no sentinel as of services in the cluster. */
+  readonly ports: readonly ServicePort[]
 }
 
 export interface Namespace {
@@ -61,7 +83,7 @@ export interface Pod {
   readonly deleting: boolean
 }
 
-export type ClusterObject = Service | EndpointSlice | Namespace | Pod
+export type ClusterObject = Service | EndpointSlice | Namespace | Pod | ServiceImport | ImportedSlice
 export type Kind = ClusterObject['kind']
 
 /** The first cluster IP is `None`. */

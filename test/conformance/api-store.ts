@@ -49,7 +49,7 @@ export class ApiStore implements ObjectStore {
         if (access === undefined || !existsSync(dns)) continue
         const store = new ApiStore(access, `kubeconfig ${dns}`, end)
         if (!await store.#answers()) continue
-        await store.#seed(objects)
+        await store.#seed(new Map([...objects].map(([file, all]) => [file, all.filter((object) => RESOURCES.find(({ kind }) => kind === object.kind)!.custom !== true)])))
         return store
       }
     } catch (error) {

@@ -26,7 +26,8 @@ if (values.apiserver === '') {
 }
 for (const [name, open] of stores) {
   const outcomes: Outcome[] = []
-  const files = kubernetesFiles().filter((file) => file.includes(values.only))
+  // A bare API server has no custom resources; those cases are for the stand-in.
+  const files = kubernetesFiles().filter((file) => file.includes(values.only) && !(name === 'API server' && file.includes('multicluster')))
   await inParallel(files, Number(values.jobs), async (file) => { outcomes.push(...await twice(() => judgeKubernetesFile(file, values.server, open))) })
   report(`kubernetes from ${name}`, outcomes)
 }

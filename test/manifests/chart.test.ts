@@ -55,6 +55,7 @@ const CLEANUP = 'DaemonSet node-local-dns-cleanup'
 const SAME: readonly { readonly set: readonly string[]; readonly folders: readonly string[]; readonly components?: readonly string[] }[] = [
   { set: ['node.enabled=false'], folders: ['cluster/base'] },
   { set: ['node.enabled=false', 'cluster.scaling=proportional'], folders: ['cluster/autoscaler'] },
+  { set: ['node.enabled=false', 'cluster.multicluster=clusterset.local'], folders: ['cluster/multicluster'] },
   { set: ['cluster.enabled=false'], folders: ['node/overlays/iptables', 'node/cleanup'] },
   { set: ['cluster.enabled=false', 'node.mode=ipvs'], folders: ['node/overlays/ipvs', 'node/cleanup'] },
   { set: ['cluster.enabled=false', 'node.mode=cilium'], folders: ['node/overlays/cilium'] },

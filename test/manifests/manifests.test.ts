@@ -47,7 +47,7 @@ function only(manifests: readonly Manifest[], kind: string, name: string): Manif
   return found[0]!
 }
 
-for (const folder of ['node/overlays/iptables', 'node/overlays/ipvs', 'node/overlays/cilium', 'cluster/base', 'cluster/autoscaler']) {
+for (const folder of ['node/overlays/iptables', 'node/overlays/ipvs', 'node/overlays/cilium', 'cluster/base', 'cluster/autoscaler', 'cluster/multicluster']) {
   test(`manifests/${folder} builds, and its Corefiles parse`, { skip }, () => {
     const manifests = build(folder)
     for (const manifest of manifests.filter((each) => each.kind === 'ConfigMap')) {

@@ -1,6 +1,6 @@
 /** Any objects of a cluster, from a small stock of names and addresses, so that they meet. */
 import fc from 'fast-check'
-import type { ClusterObject, EndpointSlice, Namespace, Pod, Service, ServicePort } from '../../src/cluster/objects.ts'
+import type { ClusterObject, EndpointSlice, ImportedSlice, Namespace, Pod, Service, ServiceImport, ServicePort } from '../../src/cluster/objects.ts'
 
 export const NAMESPACES = ['shop', 'bank', 'Odd']
 export const SERVICES = ['cart', 'web', 'db', 'Upper', 'with.dot']
@@ -27,12 +27,22 @@ export function arbitraryService(): fc.Arbitrary<Service> {
   })
 }
 
+const endpoint = record({ text: fc.oneof({ weight: 9, arbitrary: address }, { weight: 1, arbitrary: fc.constant('host.example') }), hostname: label, targetName: label, zone: fc.constantFrom('', 'zone-a', 'zone-b') })
+const slice = {
+  namespace, name: fc.constantFrom('s1', 's2', 's3', 's4'), service: fc.oneof(name, fc.constant('')),
+  addresses: fc.array(endpoint, { maxLength: 5 }), ports, triggeredMs: fc.constant(undefined),
+}
+
 export function arbitrarySlice(): fc.Arbitrary<EndpointSlice> {
-  const endpoint = record({ text: fc.oneof({ weight: 9, arbitrary: address }, { weight: 1, arbitrary: fc.constant('host.example') }), hostname: label, targetName: label, zone: fc.constantFrom('', 'zone-a', 'zone-b') })
-  return record({
-    kind: fc.constant('EndpointSlice' as const), namespace, name: fc.constantFrom('s1', 's2', 's3', 's4'), service: fc.oneof(name, fc.constant('')),
-    addresses: fc.array(endpoint, { maxLength: 5 }), ports, triggeredMs: fc.constant(undefined),
-  })
+  return record({ kind: fc.constant('EndpointSlice' as const), ...slice })
+}
+
+export function arbitraryImportedSlice(): fc.Arbitrary<ImportedSlice> {
+  return record({ kind: fc.constant('ImportedSlice' as const), ...slice, cluster: fc.constantFrom('', 'east', 'West') })
+}
+
+export function arbitraryServiceImport(): fc.Arbitrary<ServiceImport> {
+  return record({ kind: fc.constant('ServiceImport' as const), namespace, name, headless: fc.boolean(), ips: fc.array(address, { maxLength: 2 }), ports: fc.array(port, { maxLength: 3 }) })
 }
 
 export function arbitraryNamespace(): fc.Arbitrary<Namespace> {
@@ -44,5 +54,5 @@ export function arbitraryPod(deleting: fc.Arbitrary<boolean> = fc.constant(false
 }
 
 export function arbitraryObject(): fc.Arbitrary<ClusterObject> {
-  return fc.oneof(arbitraryService(), arbitrarySlice(), arbitraryNamespace(), arbitraryPod())
+  return fc.oneof(arbitraryService(), arbitrarySlice(), arbitraryNamespace(), arbitraryPod(), arbitraryServiceImport(), arbitraryImportedSlice())
 }

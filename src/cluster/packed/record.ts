@@ -8,7 +8,7 @@
  *
  * Counts are variable (seven bits an octet); a text is a count and UTF-8; a host is 4 or 16 and an address, or 0 and a text.
  */
-import type { ClusterObject, EndpointAddress, EndpointSlice, Kind, Namespace, Pod, Service, ServicePort } from '../objects.ts'
+import type { ClusterObject, EndpointAddress, EndpointSlice, ImportedSlice, Kind, Namespace, Pod, Service, ServiceImport, ServicePort } from '../objects.ts'
 import type { RecordReader } from './reader.ts'
 import type { RecordWriter } from './writer.ts'
 
@@ -91,27 +91,55 @@ const SERVICE: Form<Service> = {
   },
 }
 
-/** Service, ports, topology zones, then of each address: host, number of its zone, host name, name of its pod. */
+/** Service, endpoints. */
 const SLICE: Form<EndpointSlice> = {
   write(slice, to) {
     to.text(slice.service)
-    writePorts(slice.ports, to)
-    const zones = [...new Set(slice.addresses.map((address) => address.zone))]
-    writeList(zones, to, (zone) => to.text(zone))
-    writeList(slice.addresses, to, (address) => {
-      to.host(address.text)
-      to.count(zones.indexOf(address.zone))
-      to.text(address.hostname)
-      to.text(address.targetName)
-    })
+    writeEndpoints(slice, to)
   },
-  read({ namespace, name }, from) {
-    const service = from.text()
-    const ports = readPorts(from)
-    const zones = readList(from, () => from.text())
-    const addresses = readList<EndpointAddress>(from, () => ({ text: from.host(), zone: zones[from.count()]!, hostname: from.text(), targetName: from.text() }))
-    return { kind: 'EndpointSlice', namespace, name, service, addresses, ports, triggeredMs: undefined }
+  read: ({ namespace, name }, from) => ({ kind: 'EndpointSlice', namespace, name, service: from.text(), ...readEndpoints(from) }),
+}
+
+/** Service, cluster, endpoints. */
+const IMPORTED_SLICE: Form<ImportedSlice> = {
+  write(slice, to) {
+    to.text(slice.service)
+    to.text(slice.cluster)
+    writeEndpoints(slice, to)
   },
+  read: ({ namespace, name }, from) => ({ kind: 'ImportedSlice', namespace, name, service: from.text(), cluster: from.text(), ...readEndpoints(from) }),
+}
+
+type Endpoints = Pick<EndpointSlice, 'addresses' | 'ports' | 'triggeredMs'>
+
+/** Ports, topology zones, then of each address: host, number of its zone, host name, name of its pod. */
+function writeEndpoints({ ports, addresses }: Endpoints, to: RecordWriter): void {
+  writePorts(ports, to)
+  const zones = [...new Set(addresses.map((address) => address.zone))]
+  writeList(zones, to, (zone) => to.text(zone))
+  writeList(addresses, to, (address) => {
+    to.host(address.text)
+    to.count(zones.indexOf(address.zone))
+    to.text(address.hostname)
+    to.text(address.targetName)
+  })
+}
+
+function readEndpoints(from: RecordReader): Endpoints {
+  const ports = readPorts(from)
+  const zones = readList(from, () => from.text())
+  const addresses = readList<EndpointAddress>(from, () => ({ text: from.host(), zone: zones[from.count()]!, hostname: from.text(), targetName: from.text() }))
+  return { addresses, ports, triggeredMs: undefined }
+}
+
+/** Whether it is headless, addresses, ports. */
+const SERVICE_IMPORT: Form<ServiceImport> = {
+  write(each, to) {
+    to.octet(each.headless ? 1 : 0)
+    writeList(each.ips, to, (ip) => to.host(ip))
+    writePorts(each.ports, to)
+  },
+  read: ({ namespace, name }, from) => ({ kind: 'ServiceImport', namespace, name, headless: from.octet() === 1, ips: readList(from, () => from.host()), ports: readPorts(from) }),
 }
 
 const NAMESPACE: Form<Namespace> = {
@@ -125,7 +153,9 @@ const POD: Form<Pod> = {
   read: ({ namespace, name }, from) => ({ kind: 'Pod', namespace, name, ip: from.host(), deleting: false }),
 }
 
-const FORMS: { readonly [K in Kind]: Form<Extract<ClusterObject, { kind: K }>> } = { Service: SERVICE, EndpointSlice: SLICE, Namespace: NAMESPACE, Pod: POD }
+const FORMS: { readonly [K in Kind]: Form<Extract<ClusterObject, { kind: K }>> } = {
+  Service: SERVICE, EndpointSlice: SLICE, Namespace: NAMESPACE, Pod: POD, ServiceImport: SERVICE_IMPORT, ImportedSlice: IMPORTED_SLICE,
+}
 
 /** Port numbers are written plus one, since -1 is one. */
 function writePorts(ports: readonly ServicePort[], to: RecordWriter): void {

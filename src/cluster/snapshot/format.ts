@@ -19,7 +19,7 @@ const HEADER_BYTES = MAGIC.length + HASH_BYTES + 8
 const PREFIX_BYTES = 5
 const PIECE_BYTES = 256 * 1024
 /** By their numbers, which stay as they are. */
-const KINDS: readonly Kind[] = ['Namespace', 'Service', 'EndpointSlice', 'Pod']
+const KINDS: readonly Kind[] = ['Namespace', 'Service', 'EndpointSlice', 'Pod', 'ServiceImport', 'ImportedSlice']
 
 export interface Snapshot {
   /** When it was written, in Unix milliseconds. */

@@ -259,6 +259,44 @@ describe('objects from an API server', () => {
     await until(() => has('web') && !has('cart'))
   })
 
+  test('what several clusters share: ServiceImports, and slices with their label', async () => {
+    const shared = (name: string, labels: Readonly<Record<string, string>>, ip: string): ApiObject => ({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name, namespace: 'shop', labels }, addressType: 'IPv4', endpoints: [{ addresses: [ip] }], ports: [] })
+    const imported = (name: string, labels: Readonly<Record<string, string>> = {}): ApiObject => ({ apiVersion: 'multicluster.x-k8s.io/v1alpha1', kind: 'ServiceImport', metadata: { name, namespace: 'shop', labels }, spec: { type: 'ClusterSetIP', ips: ['10.112.0.1'], ports: [{ name: 'http', port: 80, protocol: 'TCP' }] } })
+    const label = { 'multicluster.kubernetes.io/service-name': 'cart', 'multicluster.kubernetes.io/source-cluster': 'east' }
+    server.apply(imported('cart', { team: 'shop' }))
+    server.apply(imported('web'))
+    server.apply(shared('east', { ...label, dns: 'yes' }, '10.2.0.1'))
+    server.apply(shared('hidden', label, '10.2.0.2'))
+    server.apply(shared('ours', { 'kubernetes.io/service-name': 'cart', 'dns': 'yes' }, '10.1.0.1'))
+    await start({ kinds: ['Namespace', 'EndpointSlice', 'ServiceImport', 'ImportedSlice'], labels: parseSelector('dns=yes') })
+    await synced()
+    assert.deepEqual(index.serviceImport('shop', 'cart'), { kind: 'ServiceImport', namespace: 'shop', name: 'cart', headless: false, ips: ['10.112.0.1'], ports: [{ name: 'http', port: 80, protocol: 'TCP' }] })
+    assert.deepEqual(index.importedSlices('shop', 'cart').map(({ name, cluster, addresses }) => [name, cluster, addresses[0]!.text]), [['east', 'east', '10.2.0.1']])
+    assert.deepEqual(index.slices('shop', 'cart').map(({ name }) => name), ['ours'])
+    const serial = index.serial
+    server.remove('EndpointSlice', 'shop', 'east')
+    server.remove('ServiceImport', 'shop', 'cart')
+    await until(() => index.importedSlices('shop', 'cart').length === 0 && index.serviceImport('shop', 'cart') === undefined)
+    assert.ok(index.importSerial > 0 && index.serial >= serial)
+    await source!.stop()
+    index = new ClusterIndex(systemClock)
+    server.apply(imported('cart', { team: 'shop' }))
+    // As in CoreDNS: they go by the labels that are meant for namespaces.
+    await start({ kinds: ['ServiceImport'], namespaceLabels: parseSelector('team=shop'), labels: parseSelector('dns=yes') })
+    await synced()
+    assert.deepEqual(['cart', 'web'].map((name) => index.serviceImport('shop', name) !== undefined), [true, false])
+  })
+
+  test('an API server that does not know ServiceImports: all else is there, the log says what to install, and it is asked again', async () => {
+    server.apply(service('cart'))
+    server.fail(404, { on: 'serviceimports', times: Infinity, message: 'the server could not find the requested resource' })
+    await start({ kinds: [...KINDS, 'ServiceImport', 'ImportedSlice'] })
+    await until(() => has('cart') && log.lines.some((line) => line.startsWith('[ERROR] listing serviceimports: HTTP 404: the server could not find the requested resource; install the CustomResourceDefinitions of the Multi-Cluster Services API')))
+    assert.equal(source!.synced, false)
+    server.recover()
+    await synced()
+  })
+
   test('the time that endpoints took is counted', async () => {
     server.apply({ ...service('db', 'None'), spec: { clusterIP: 'None', selector: { app: 'db' }, ports: [{ port: 1 }] } })
     await start()

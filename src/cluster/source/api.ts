@@ -2,18 +2,24 @@ import type { Log } from '../../base/log.ts'
 import { Slices } from '../../base/slices.ts'
 import type { ClusterIndex } from '../index.ts'
 import type { Kind } from '../objects.ts'
+import { IMPORT_LABEL } from '../decode.ts'
 import { ApiClient } from './api-client.ts'
 import { connectionOf } from './kubeconfig.ts'
 import type { SourceChoice } from './source.ts'
-import { Reflector } from './reflector.ts'
+import { Reflector, titleOf, type Resource } from './reflector.ts'
 import type { Source, SourceWorld, Wanted } from './source.ts'
 
 /** The API's paths for what we watch. */
-export const RESOURCES: Readonly<Record<Kind, { readonly path: string; readonly group: string; readonly plural: string; readonly fieldSelector?: string }>> = {
+export const RESOURCES: Readonly<Record<Kind, Omit<Resource, 'kind' | 'labelSelector'>>> = {
   Service: { path: '/api/v1/services', group: '', plural: 'services' },
   Namespace: { path: '/api/v1/namespaces', group: '', plural: 'namespaces' },
   EndpointSlice: { path: '/apis/discovery.k8s.io/v1/endpointslices', group: 'discovery.k8s.io', plural: 'endpointslices' },
   Pod: { path: '/api/v1/pods', group: '', plural: 'pods', fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown' },
+  ServiceImport: {
+    path: '/apis/multicluster.x-k8s.io/v1alpha1/serviceimports', group: 'multicluster.x-k8s.io', plural: 'serviceimports',
+    whenAbsent: 'install the CustomResourceDefinitions of the Multi-Cluster Services API, or remove multicluster from the Corefile',
+  },
+  ImportedSlice: { path: '/apis/discovery.k8s.io/v1/endpointslices', group: 'discovery.k8s.io', plural: 'endpointslices', title: 'endpointslices of other clusters' },
 }
 
 /** Work on events without a break; queries wait no longer than this, and what one event takes. */
@@ -43,12 +49,9 @@ export class ApiSource implements Source {
   async start(index: ClusterIndex): Promise<void> {
     const client = new ApiClient(await connectionOf(this.#choice), this.#world)
     this.#client = client
-    this.#log.info(`watching ${this.#wanted.kinds.map((kind) => RESOURCES[kind].plural).join(', ')} at ${client.server}`)
+    this.#log.info(`watching ${this.#wanted.kinds.map((kind) => titleOf(RESOURCES[kind])).join(', ')} at ${client.server}`)
     const slices = new Slices(this.#world.clock, PIECE_MS)
-    this.#reflectors = this.#wanted.kinds.map((kind) => {
-      const selector = kind === 'Namespace' ? this.#wanted.namespaceLabels : this.#wanted.labels
-      return new Reflector({ kind, ...RESOURCES[kind], labelSelector: selector?.text }, client, index, this.#world, slices)
-    })
+    this.#reflectors = this.#wanted.kinds.map((kind) => new Reflector({ kind, ...RESOURCES[kind], labelSelector: selectorText(kind, this.#wanted) }, client, index, this.#world, slices))
     for (const reflector of this.#reflectors) reflector.start()
   }
 
@@ -57,4 +60,10 @@ export class ApiSource implements Source {
     this.#client?.close()
     return Promise.resolve()
   }
+}
+
+/** ServiceImports go by the labels that are meant for namespaces, as in CoreDNS. */
+function selectorText(kind: Kind, { labels, namespaceLabels }: Wanted): string | undefined {
+  if (kind === 'Namespace' || kind === 'ServiceImport') return namespaceLabels?.text
+  return kind === 'ImportedSlice' ? [labels?.text ?? '', IMPORT_LABEL].filter((text) => text !== '').join(',') : labels?.text
 }

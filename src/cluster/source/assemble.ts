@@ -1,12 +1,12 @@
 import { parseIp } from '../../base/ip.ts'
-import { decodeObject, labelsOf, nameOf, namespaceOf, ObjectError } from '../decode.ts'
+import { decodeObject, IMPORT_LABEL, labelsOf, nameOf, namespaceOf, ObjectError } from '../decode.ts'
 import type { ClusterObject, EndpointSlice, Kind } from '../objects.ts'
 import { endpointsFromPods, ownsPods, readPod, selectorOf, WORKLOADS, type PodState } from './endpoints.ts'
 import type { ManifestObject } from './manifest-file.ts'
 import { mirroredSlices } from './mirror.ts'
 import type { Wanted } from './source.ts'
 
-const KINDS: readonly string[] = ['Service', 'EndpointSlice', 'Namespace', 'Pod'] satisfies Kind[]
+const KINDS: readonly string[] = ['Service', 'EndpointSlice', 'Namespace', 'Pod', 'ServiceImport'] satisfies Kind[]
 /** Namespaces that every cluster has. */
 const BUILT_IN = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 /** Phases whose pods are no longer seen by DNS. */
@@ -25,19 +25,27 @@ export function assemble(manifests: readonly ManifestObject[], wanted: Wanted, s
     if (manifest.kind === 'Pod') attempt(manifest, say, () => pods.push(readPod(manifest.json)))
     if (!KINDS.includes(manifest.kind)) continue
     attempt(manifest, say, () => {
-      const object = decodeObject(manifest.kind as Kind, manifest.json)
-      checkAddresses(object, manifest.json)
-      if (object.kind === 'EndpointSlice') slicesOf.add(`${object.namespace}/${object.service}`)
-      if (isSelected(object, manifest, wanted)) objects.push(object)
+      for (const kind of kindsOf(manifest)) {
+        const object = decodeObject(kind, manifest.json)
+        checkAddresses(object, manifest.json)
+        if (object.kind === 'EndpointSlice') slicesOf.add(`${object.namespace}/${object.service}`)
+        if (isSelected(object, manifest, wanted)) objects.push(object)
+      }
     })
   }
   const derived = wanted.kinds.includes('EndpointSlice') ? deriveSlices(manifests, slicesOf, pods, wanted, say) : []
   return [...impliedNamespaces(objects, manifests, wanted), ...objects.filter((object) => wanted.kinds.includes(object.kind)), ...derived]
 }
 
+/** A slice is its cluster's own, and may be one of a service that several clusters share besides. */
+function kindsOf({ kind, json }: ManifestObject): readonly Kind[] {
+  return kind === 'EndpointSlice' && Object.hasOwn(labelsOf(json), IMPORT_LABEL) ? ['EndpointSlice', 'ImportedSlice'] : [kind as Kind]
+}
+
 function isSelected(object: ClusterObject, manifest: ManifestObject, wanted: Wanted): boolean {
   const labels = labelsOf(manifest.json)
   if (object.kind === 'Namespace') return wanted.namespaceLabels?.matches({ 'kubernetes.io/metadata.name': object.name, ...labels }) ?? true
+  if (object.kind === 'ServiceImport') return wanted.namespaceLabels?.matches(labels) ?? true
   if (object.kind === 'Pod' && ENDED.has(phaseOf(manifest.json))) return false
   return wanted.labels?.matches(labels) ?? true
 }
@@ -84,10 +92,15 @@ function mirror(all: readonly ManifestObject[], namespace: string, name: string,
 
 /** What an API server would not take: it would be served as a name. */
 function checkAddresses(object: ClusterObject, json: Readonly<Record<string, unknown>>): void {
-  const texts = object.kind === 'Service' ? object.clusterIps.filter((text) => text !== '' && text !== 'None')
-    : object.kind === 'EndpointSlice' && json.addressType !== 'FQDN' ? object.addresses.map((address) => address.text) : []
+  const [field, texts] = addressesOf(object, json)
   const wrong = texts.find((text) => parseIp(text) === undefined)
-  if (wrong !== undefined) throw new ObjectError(`${object.kind === 'Service' ? 'spec.clusterIP' : 'endpoints'}: ${JSON.stringify(wrong)} is no IP address`)
+  if (wrong !== undefined) throw new ObjectError(`${field}: ${JSON.stringify(wrong)} is no IP address`)
+}
+
+function addressesOf(object: ClusterObject, json: Readonly<Record<string, unknown>>): readonly [field: string, texts: readonly string[]] {
+  if (object.kind === 'Service') return ['spec.clusterIP', object.clusterIps.filter((text) => text !== '' && text !== 'None')]
+  if (object.kind === 'ServiceImport') return ['spec.ips', object.ips]
+  return ['endpoints', object.kind === 'EndpointSlice' && json.addressType !== 'FQDN' ? object.addresses.map((address) => address.text) : []]
 }
 
 /** Says when a workload would have the pods that are missing. */

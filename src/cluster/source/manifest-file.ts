@@ -11,7 +11,7 @@ export interface ManifestObject {
 
 /** API groups by the kinds that DNS reads, or reads of. Whatever else a folder holds is none of our business. */
 const GROUPS: Readonly<Record<string, string>> = {
-  Service: '', EndpointSlice: 'discovery.k8s.io', Endpoints: '', Namespace: '', Pod: '', Deployment: 'apps', StatefulSet: 'apps', DaemonSet: 'apps', ReplicaSet: 'apps',
+  Service: '', EndpointSlice: 'discovery.k8s.io', Endpoints: '', Namespace: '', Pod: '', ServiceImport: 'multicluster.x-k8s.io', Deployment: 'apps', StatefulSet: 'apps', DaemonSet: 'apps', ReplicaSet: 'apps',
 }
 /** Aliases that a document may expand to; YAML bombs need thousands. */
 const ALIAS_LIMIT = 1000

@@ -1,4 +1,5 @@
 /** The fields of API objects that DNS needs, by their numbers in k8s.io/api's and apimachinery's generated.proto. */
+import { CLUSTER_LABEL, IMPORT_LABEL } from '../decode.ts'
 import type { Kind } from '../objects.ts'
 import { decodeProtobuf, flag, integer, many, map, message, octets, one, ProtobufError, text, texts, type MessageForm } from './protobuf.ts'
 
@@ -14,11 +15,24 @@ const METADATA = one('metadata', message({
   3: text('namespace'),
   6: text('resourceVersion'),
   9: one('deletionTimestamp', message({})),
-  11: map('labels', ['kubernetes.io/service-name']),
+  11: map('labels', ['kubernetes.io/service-name', IMPORT_LABEL, CLUSTER_LABEL]),
   12: map('annotations', ['endpoints.kubernetes.io/last-change-trigger-time', 'k8s.io/initial-events-end']),
 }))
 
-const OBJECTS: Readonly<Record<Kind, MessageForm>> = {
+const SLICE = message({
+  1: METADATA,
+  2: many('endpoints', message({
+    1: texts('addresses'),
+    2: one('conditions', message({ 1: flag('ready') })),
+    3: text('hostname'),
+    4: one('targetRef', message({ 3: text('name') })),
+    7: text('zone'),
+  })),
+  3: many('ports', message({ 1: text('name'), 2: text('protocol'), 3: integer('port') })),
+})
+
+/** ServiceImport has none: custom resources are JSON. */
+const OBJECTS: Readonly<Record<Exclude<Kind, 'ServiceImport'>, MessageForm>> = {
   Namespace: message({ 1: METADATA }),
   Pod: message({ 1: METADATA, 3: one('status', message({ 6: text('podIP') })) }),
   Service: message({
@@ -34,33 +48,24 @@ const OBJECTS: Readonly<Record<Kind, MessageForm>> = {
     })),
     3: one('status', message({ 1: one('loadBalancer', message({ 1: many('ingress', message({ 1: text('ip'), 2: text('hostname') })) })) })),
   }),
-  EndpointSlice: message({
-    1: METADATA,
-    2: many('endpoints', message({
-      1: texts('addresses'),
-      2: one('conditions', message({ 1: flag('ready') })),
-      3: text('hostname'),
-      4: one('targetRef', message({ 3: text('name') })),
-      7: text('zone'),
-    })),
-    3: many('ports', message({ 1: text('name'), 2: text('protocol'), 3: integer('port') })),
-  }),
+  EndpointSlice: SLICE,
+  ImportedSlice: SLICE,
 }
 
 const LISTS = Object.fromEntries(Object.entries(OBJECTS).map(([kind, form]) => [
   kind, message({ 1: one('metadata', message({ 2: text('resourceVersion'), 3: text('continue') })), 2: many('items', form) }),
-])) as Readonly<Record<Kind, MessageForm>>
+])) as Partial<Readonly<Record<Kind, MessageForm>>>
 
 /** A reply to a list, in the shape of its JSON. Throws ProtobufError. */
 export function decodeList(kind: Kind, bytes: Buffer): Readonly<Record<string, unknown>> {
-  return decodeEnveloped(bytes, LISTS[kind])
+  return decodeEnveloped(bytes, formOf(kind, LISTS))
 }
 
 /** One frame of a watch, in the shape of its JSON. Throws ProtobufError. */
 export function decodeWatchEvent(kind: Kind, bytes: Buffer): { readonly type: string; readonly object: Readonly<Record<string, unknown>> } {
   const { type, object } = decodeProtobuf(bytes, WATCH_EVENT) as { type?: string; object?: { raw?: Buffer } }
   if (type === undefined || object?.raw === undefined) throw new ProtobufError('a watch event without type or object')
-  return { type, object: decodeEnveloped(object.raw, type === 'ERROR' ? STATUS : OBJECTS[kind]) }
+  return { type, object: decodeEnveloped(object.raw, type === 'ERROR' ? STATUS : formOf(kind, OBJECTS)) }
 }
 
 /** A failure as the API server explains it; undefined for octets that are something else. */
@@ -71,6 +76,12 @@ export function decodeStatus(bytes: Buffer): { readonly message?: string } | und
     if (error instanceof ProtobufError) return undefined
     throw error
   }
+}
+
+function formOf(kind: Kind, forms: Partial<Readonly<Record<Kind, MessageForm>>>): MessageForm {
+  const form = forms[kind]
+  if (form === undefined) throw new ProtobufError(`${kind} as protobuf, which has no form of it`)
+  return form
 }
 
 function decodeEnveloped(bytes: Buffer, form: MessageForm): Readonly<Record<string, unknown>> {

@@ -38,10 +38,14 @@ describe('objects in protobuf', () => {
   const ports = maybe(fc.array(fc.record({ name: maybe(name), protocol: maybe(fc.constantFrom('TCP', 'UDP')), port: maybe(fc.integer({ min: 1, max: 65_535 })) }), { maxLength: 3 }))
   const metadata = fc.record({
     name, namespace: maybe(name), resourceVersion: fc.constant('7'), deletionTimestamp: maybe(fc.constant('2026-01-01T00:00:00Z')),
-    labels: fc.dictionary(fc.constantFrom('kubernetes.io/service-name', 'app'), name), annotations: fc.dictionary(fc.constantFrom('endpoints.kubernetes.io/last-change-trigger-time', 'note'), fc.constant('2026-01-01T00:00:00Z')),
+    labels: fc.dictionary(fc.constantFrom('kubernetes.io/service-name', 'multicluster.kubernetes.io/service-name', 'multicluster.kubernetes.io/source-cluster', 'app'), name), annotations: fc.dictionary(fc.constantFrom('endpoints.kubernetes.io/last-change-trigger-time', 'note'), fc.constant('2026-01-01T00:00:00Z')),
   })
   const ip = fc.constantFrom('10.0.0.1', 'fd00::1')
-  const objects: Readonly<Record<Kind, fc.Arbitrary<object>>> = {
+  const slice = fc.record({
+    metadata, addressType: fc.constant('IPv4'), ports,
+    endpoints: maybe(fc.array(fc.record({ addresses: fc.array(ip), conditions: maybe(fc.record({ ready: maybe(fc.boolean()) })), hostname: maybe(name), zone: maybe(name), nodeName: maybe(name), targetRef: maybe(fc.record({ kind: fc.constant('Pod'), name })) }), { maxLength: 4 })),
+  })
+  const objects: Readonly<Record<Exclude<Kind, 'ServiceImport'>, fc.Arbitrary<object>>> = {
     Namespace: fc.record({ metadata }),
     Pod: fc.record({ metadata, status: maybe(fc.record({ podIP: maybe(ip), phase: fc.constant('Running') })) }),
     Service: fc.record({
@@ -49,19 +53,18 @@ describe('objects in protobuf', () => {
       spec: maybe(fc.record({ clusterIP: maybe(ip), clusterIPs: maybe(fc.array(ip)), type: maybe(fc.constantFrom('ExternalName', 'ClusterIP')), externalName: maybe(name), externalIPs: maybe(fc.array(ip)), ports, selector: maybe(fc.dictionary(name, name)) })),
       status: maybe(fc.record({ loadBalancer: fc.record({ ingress: maybe(fc.array(fc.record({ ip: maybe(ip), hostname: maybe(name) }))) }) })),
     }),
-    EndpointSlice: fc.record({
-      metadata, addressType: fc.constant('IPv4'), ports,
-      endpoints: maybe(fc.array(fc.record({ addresses: fc.array(ip), conditions: maybe(fc.record({ ready: maybe(fc.boolean()) })), hostname: maybe(name), zone: maybe(name), nodeName: maybe(name), targetRef: maybe(fc.record({ kind: fc.constant('Pod'), name })) }), { maxLength: 4 })),
-    }),
+    EndpointSlice: slice,
+    ImportedSlice: slice,
   }
 
   for (const [kind, object] of Object.entries(objects) as [Kind, fc.Arbitrary<object>][]) {
     test(`a ${kind} means the same as in JSON`, () => {
       fc.assert(fc.property(fc.array(object, { minLength: 1, maxLength: 3 }), (list) => {
-        const plain = list.map((each) => ({ kind, ...JSON.parse(JSON.stringify(each)) as { metadata: { name: string } } }))
+        const apiKind = kind === 'ImportedSlice' ? 'EndpointSlice' : kind
+        const plain = list.map((each) => ({ kind: apiKind, ...JSON.parse(JSON.stringify(each)) as { metadata: { name: string } } }))
         const expected = plain.map((each) => decodeObject(kind, each))
         assert.deepEqual(plain.map((each) => decodeObject(kind, decodeWatchEvent(kind, encodeEvent('ADDED', each).subarray(4)).object)), expected)
-        const page = decodeList(kind, encodeList(kind, { resourceVersion: '9', continue: 'more' }, plain))
+        const page = decodeList(kind, encodeList(apiKind, { resourceVersion: '9', continue: 'more' }, plain))
         assert.deepEqual((page.items as unknown[]).map((each) => decodeObject(kind, each)), expected)
         assert.deepEqual(page.metadata, { resourceVersion: '9', continue: 'more' })
       }))
@@ -71,5 +74,9 @@ describe('objects in protobuf', () => {
   test('what has no magic number is refused', () => {
     assert.throws(() => decodeList('Service', Buffer.from('{"kind":"ServiceList"}')), /not a message of the Kubernetes API/)
     assert.throws(() => decodeWatchEvent('Service', Buffer.alloc(0)), /without type or object/)
+  })
+
+  test('a custom resource has no form', () => {
+    assert.throws(() => decodeList('ServiceImport', encodeList('Service', {}, [])), ProtobufError)
   })
 })

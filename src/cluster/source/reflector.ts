@@ -29,8 +29,16 @@ export interface Resource {
   readonly path: string
   readonly group: string
   readonly plural: string
+  /** What people call it, if not that. */
+  readonly title?: string
+  /** What to do about an API server that does not know it. */
+  readonly whenAbsent?: string
   readonly fieldSelector?: string
   readonly labelSelector: string | undefined
+}
+
+export function titleOf({ title, plural }: Pick<Resource, 'title' | 'plural'>): string {
+  return title ?? plural
 }
 
 /** Whether events complete a list or follow one. */
@@ -188,7 +196,7 @@ export class Reflector {
   async #finish(version: string): Promise<void> {
     await this.#index.finishList(this.#resource.kind, this.#slices)
     this.#version = version
-    if (!this.synced) this.#world.log.info(`${this.#resource.plural} are synced`)
+    if (!this.synced) this.#world.log.info(`${titleOf(this.#resource)} are synced`)
     this.synced = true
     this.#complaint = ''
   }
@@ -197,7 +205,7 @@ export class Reflector {
   #isWell(): void {
     this.#failures = 0
     this.#complaint = ''
-    this.#world.log.info(`watching ${this.#resource.plural} again`)
+    this.#world.log.info(`watching ${titleOf(this.#resource)} again`)
   }
 
   /** Waits a while, longer with each failure and never as long as the next replica. */
@@ -217,11 +225,13 @@ export class Reflector {
   }
 
   #explain(error: unknown): string {
-    const { plural, group } = this.#resource
+    const { plural, group, whenAbsent } = this.#resource
+    const title = titleOf(this.#resource)
     const text = TROUBLES[(error as NodeJS.ErrnoException).code ?? ''] ?? (error instanceof Error ? error.message : String(error))
-    if (error instanceof ApiError && error.status === 401) return `listing ${plural}: ${text}; the credentials are not accepted`
-    if (error instanceof ApiError && error.status === 403) return `listing ${plural}: ${text}; the service account needs a ClusterRole with apiGroups: ["${group}"], resources: ["${plural}"], verbs: ["list", "watch"]`
-    return `watching ${plural}: ${text}; trying again`
+    if (error instanceof ApiError && error.status === 401) return `listing ${title}: ${text}; the credentials are not accepted`
+    if (error instanceof ApiError && error.status === 403) return `listing ${title}: ${text}; the service account needs a ClusterRole with apiGroups: ["${group}"], resources: ["${plural}"], verbs: ["list", "watch"]`
+    if (error instanceof ApiError && error.status === 404 && whenAbsent !== undefined) return `listing ${title}: ${text}; ${whenAbsent}`
+    return `watching ${title}: ${text}; trying again`
   }
 
   /** Each distinct trouble once, until things are well again. */

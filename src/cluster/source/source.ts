@@ -9,8 +9,9 @@ import type { Selector } from '../selector.ts'
 /** Which objects are wanted. */
 export interface Wanted {
   readonly kinds: readonly Kind[]
-  /** On Services, EndpointSlices and Pods. */
+  /** On Services, EndpointSlices (also of other clusters) and Pods. */
   readonly labels: Selector | undefined
+  /** On Namespaces and ServiceImports. */
   readonly namespaceLabels: Selector | undefined
 }
 

@@ -5,7 +5,7 @@ import { CLASS, TYPE } from '../../wire/codes.ts'
 import type { ResourceRecord } from '../../wire/message.ts'
 import type { Name } from '../../wire/name.ts'
 import { nameRdata, soaRdata } from '../../wire/rdata.ts'
-import { endpointHostname } from './hits.ts'
+import { endpointHostname, isMulticluster } from './hits.ts'
 import type { KubernetesOptions } from './options.ts'
 
 /** Longest TTL of SOA records. */
@@ -24,7 +24,7 @@ export function soaRecord(zone: Name, index: ClusterIndex, options: KubernetesOp
   const rdata = soaRdata({
     mname: below('ns.dns', zone),
     rname: below('hostmaster', zone),
-    serial: index.serial,
+    serial: isMulticluster(zone, options) ? index.importSerial : index.serial,
     ...SOA_TIMES,
     minimum: options.ttl,
   })

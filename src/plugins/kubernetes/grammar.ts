@@ -6,7 +6,7 @@ export type Parsed =
   | { readonly kind: 'bare' }
   | { readonly kind: 'invalid' }
   | { readonly kind: 'namespace'; readonly namespace: string }
-  | { readonly kind: 'service'; readonly namespace: string; readonly service: string; readonly endpoint: string; readonly filter: PortFilter; readonly zone: ZoneFilter | undefined }
+  | { readonly kind: 'service'; readonly namespace: string; readonly service: string; readonly endpoint: string; readonly cluster: string; readonly filter: PortFilter; readonly zone: ZoneFilter | undefined }
   | { readonly kind: 'pod'; readonly namespace: string; readonly label: string }
 
 /** Empty parts match everything. */
@@ -22,12 +22,22 @@ export interface ZoneFilter {
   readonly prefer: boolean
 }
 
-const ANY_PORT: PortFilter = { port: '', protocol: '' }
+/** Forms that not every zone has. */
+export interface Forms {
+  /** `TOPOZONE.pin._zone…`. */
+  readonly zonal: boolean
+  /** `ENDPOINT.CLUSTER…`, and no topology zones. */
+  readonly multicluster: boolean
+}
+
+type Tail = Pick<Parsed & { kind: 'service' }, 'endpoint' | 'cluster' | 'filter' | 'zone'>
+
+const ANY: Tail = { endpoint: '', cluster: '', filter: { port: '', protocol: '' }, zone: undefined }
 const BARE: Parsed = { kind: 'bare' }
 const INVALID: Parsed = { kind: 'invalid' }
 
 /** `name` is lower-cased and in or below `zone`. */
-export function parseClusterName(name: Name, zone: Name, zonal: boolean): Parsed {
+export function parseClusterName(name: Name, zone: Name, forms: Forms): Parsed {
   const all = splitLabels(name)
   const labels = all.slice(0, all.length - countLabels(zone))
   const kind = labels.pop()
@@ -36,21 +46,23 @@ export function parseClusterName(name: Name, zone: Name, zonal: boolean): Parsed
   const namespace = labels.pop()
   if (namespace === undefined) return BARE
   const first = labels.pop()
-  const tail = parseTail(labels, kind, zonal)
+  const tail = parseTail(labels, kind, forms)
   if (tail === undefined) return INVALID
   if (first === undefined) return { kind: 'namespace', namespace }
   return kind === 'pod' ? { kind, namespace, label: first } : { kind: 'service', namespace, service: first, ...tail }
 }
 
-/** The labels left of the service: an endpoint, a port and protocol, or a topology zone. */
-function parseTail(labels: readonly string[], kind: 'svc' | 'pod', zonal: boolean): { endpoint: string; filter: PortFilter; zone: ZoneFilter | undefined } | undefined {
+/** The labels left of the service: an endpoint, a port and protocol, an endpoint and its cluster, or a topology zone. */
+function parseTail(labels: readonly string[], kind: 'svc' | 'pod', { zonal, multicluster }: Forms): Tail | undefined {
   const [a, b] = labels
-  if (a === undefined) return { endpoint: '', filter: ANY_PORT, zone: undefined }
-  if (b === undefined) return { endpoint: a, filter: ANY_PORT, zone: undefined }
-  if (labels.length === 2) return { endpoint: '', filter: { port: strip(a), protocol: strip(b) }, zone: undefined }
+  if (a === undefined) return ANY
+  if (b === undefined) return { ...ANY, endpoint: a }
+  if (labels.length === 2) {
+    return multicluster && !a.startsWith('_') && !b.startsWith('_') ? { ...ANY, endpoint: a, cluster: b } : { ...ANY, filter: { port: strip(a), protocol: strip(b) } }
+  }
   const directive = labels.at(-2)
-  if (!zonal || kind !== 'svc' || labels.at(-1) !== '_zone' || (directive !== 'pin' && directive !== 'prefer')) return undefined
-  return { endpoint: '', filter: ANY_PORT, zone: { zone: labels.slice(0, -2).join('.'), prefer: directive === 'prefer' } }
+  if (!zonal || multicluster || kind !== 'svc' || labels.at(-1) !== '_zone' || (directive !== 'pin' && directive !== 'prefer')) return undefined
+  return { ...ANY, zone: { zone: labels.slice(0, -2).join('.'), prefer: directive === 'prefer' } }
 }
 
 function strip(label: string): string {

@@ -1,8 +1,8 @@
 import { parseIp, unmapIp } from '../../base/ip.ts'
 import type { ClusterIndex } from '../../cluster/index.ts'
-import { isHeadless, type EndpointAddress, type Service, type ServicePort } from '../../cluster/objects.ts'
+import { isHeadless, type EndpointAddress, type Service, type ServiceImport, type ServicePort } from '../../cluster/objects.ts'
 import { isReverse } from '../../core/reverse.ts'
-import type { Name } from '../../wire/name.ts'
+import { lowerName, type Name } from '../../wire/name.ts'
 import { parseClusterName, type Parsed, type PortFilter } from './grammar.ts'
 import type { KubernetesOptions } from './options.ts'
 
@@ -25,16 +25,23 @@ const NOTHING: Hits = []
 
 /** What a lower-cased name in `zone` stands for (specification 3.23.4). */
 export function findHits(name: Name, zone: Name, index: ClusterIndex, options: KubernetesOptions): Hits {
-  const parsed = parseClusterName(name, zone, options.zonal)
+  const multicluster = isMulticluster(zone, options)
+  const parsed = parseClusterName(name, zone, { zonal: options.zonal, multicluster })
   if (parsed.kind === 'invalid') return undefined
   if (parsed.kind === 'bare') return NOTHING
   if (isReverse(name) || !namespaceExposed(parsed.namespace, index, options)) return undefined
   if (parsed.kind === 'namespace') return name.split('.')[1] === 'pod' && options.pods === 'disabled' ? undefined : NOTHING
-  return parsed.kind === 'pod' ? findPods(parsed, index, options) : findService(parsed, index, options)
+  if (parsed.kind === 'pod') return findPods(parsed, index, options)
+  return multicluster ? findImport(parsed, index, options) : findService(parsed, index, options)
 }
 
 export function namespaceExposed(namespace: string, index: ClusterIndex, options: KubernetesOptions): boolean {
   return (options.namespaces.size === 0 || options.namespaces.has(namespace.toLowerCase())) && index.hasNamespace(namespace.toLowerCase())
+}
+
+/** `zone` in any letter case. */
+export function isMulticluster(zone: Name, { multicluster }: KubernetesOptions): boolean {
+  return multicluster.size > 0 && multicluster.has(lowerName(zone))
 }
 
 function findPods(parsed: Parsed & { kind: 'pod' }, index: ClusterIndex, options: KubernetesOptions): Hits {
@@ -58,8 +65,38 @@ function findService(parsed: Parsed & { kind: 'service' }, index: ClusterIndex, 
     return deeper || parseIp(service.externalName) !== undefined ? undefined : [hit(service.externalName, 0, owner)]
   }
   if (isHeadless(service) || parsed.endpoint !== '') return endpointHits(service, parsed, index, options)
-  const ports = service.ports.filter((port) => matchesPort(port, parsed.filter))
-  return ports.length === 0 ? undefined : ports.flatMap((port) => service.clusterIps.map((ip) => hit(ip, port.port, owner)))
+  return addressHits(service.clusterIps, service.ports, parsed.filter, owner)
+}
+
+/** The name exists with any port that is meant, be there an address or not. */
+function addressHits(ips: readonly string[], all: readonly ServicePort[], filter: PortFilter, owner: string): Hits {
+  const ports = all.filter((port) => matchesPort(port, filter))
+  return ports.length === 0 ? undefined : ports.flatMap((port) => ips.map((ip) => hit(ip, port.port, owner)))
+}
+
+/** What several clusters share: endpoints are named with their cluster. */
+function findImport(parsed: Parsed & { kind: 'service' }, index: ClusterIndex, options: KubernetesOptions): Hits {
+  const { namespace, service: name, endpoint, filter } = parsed
+  const found = index.serviceImport(namespace, name)
+  if (found === undefined) return undefined
+  if (found.headless || endpoint !== '') return importedHits(found, parsed, index, options)
+  if (options.ignoreEmptyService && index.importedSlices(namespace, name).every((slice) => slice.addresses.length === 0)) return undefined
+  return addressHits(found.ips, found.ports, filter, `${found.name}.${found.namespace}.svc`)
+}
+
+function importedHits(found: ServiceImport, { namespace, service, endpoint, cluster, filter }: Parsed & { kind: 'service' }, index: ClusterIndex, { endpointPodNames }: KubernetesOptions): Hits {
+  const hits: Hit[] = []
+  for (const slice of index.importedSlices(namespace, service)) {
+    for (const address of slice.addresses) {
+      const hostname = endpointHostname(address, endpointPodNames)
+      if (endpoint !== '' && (hostname.toLowerCase() !== endpoint || slice.cluster.toLowerCase() !== cluster)) continue
+      for (const port of slice.ports) {
+        // Without a cluster there is no name that an SRV record could point to.
+        if (matchesPort(port, filter)) hits.push(hit(address.text, slice.cluster === '' ? -1 : port.port, `${hostname}.${slice.cluster}.${found.name}.${found.namespace}.svc`))
+      }
+    }
+  }
+  return hits.length === 0 ? undefined : hits
 }
 
 function endpointHits(service: Service, parsed: Parsed & { kind: 'service' }, index: ClusterIndex, options: KubernetesOptions): Hits {

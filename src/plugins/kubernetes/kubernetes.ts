@@ -60,6 +60,7 @@ export class Kubernetes implements Stage {
     const kinds: Kind[] = ['Namespace', 'Service']
     if (options.endpoints) kinds.push('EndpointSlice')
     if (options.pods === 'verified') kinds.push('Pod')
+    if (options.multicluster.size > 0) kinds.push('ServiceImport', 'ImportedSlice')
     this.#wanted = { kinds, labels: options.labels, namespaceLabels: options.namespaceLabels }
     this.quick = new QuickKubernetes(options, () => this.#feed)
     this.#snapshot = options.snapshot === undefined ? undefined : env.files.resolve(options.snapshot)

@@ -40,7 +40,8 @@ export function clusterMetadata(label: string, q: Query, index: ClusterIndex, op
 }
 
 function ofName(key: string, name: Name, zone: Name, zonal: boolean): string | undefined {
-  const parsed = parseClusterName(name, zone, zonal)
+  // In zones of other clusters too: CoreDNS reads names here as in its own.
+  const parsed = parseClusterName(name, zone, { zonal, multicluster: false })
   if (parsed.kind === 'invalid') return key === 'parse-error' ? PARSE_ERROR : undefined
   if (key === 'zone') return zonal ? (parsed.kind === 'service' ? parsed.zone?.zone ?? '' : '') : undefined
   const all = splitLabels(name)

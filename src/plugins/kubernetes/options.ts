@@ -1,13 +1,12 @@
-import { normalizeZone } from '../../corefile/keys.ts'
 import { ConfigError } from '../../corefile/error.ts'
 import {
-  applyOptions, duration, flag, initialValues, oneOf, onlyLine, placeOf, readInteger, row, zoneList, type Place,
+  applyOptions, duration, flag, initialValues, oneOf, onlyLine, placeOf, readInteger, readZones, row, zoneList, type Place,
 } from '../../corefile/options.ts'
 import type { Directive, Token } from '../../corefile/tree.ts'
 import type { SourceChoice } from '../../cluster/source/source.ts'
 import { parseSelector, type Selector } from '../../cluster/selector.ts'
 import { isReverse } from '../../core/reverse.ts'
-import type { Name } from '../../wire/name.ts'
+import { isSubdomain, type Name } from '../../wire/name.ts'
 
 export type PodMode = 'disabled' | 'insecure' | 'verified'
 
@@ -28,9 +27,16 @@ export interface KubernetesOptions {
   readonly fallthrough: readonly Name[] | undefined
   readonly ignoreEmptyService: boolean
   readonly zonal: boolean
+  /** Those of the zones that are answered from what other clusters share. */
+  readonly multicluster: ReadonlySet<Name>
   readonly startupTimeoutMs: number
   /** File of the index, for the next start. */
   readonly snapshot: string | undefined
+}
+
+interface NamedZone {
+  readonly zone: Name
+  readonly token: Token
 }
 
 const selector = (form: string, help: string) => row<Selector | undefined>({ min: 1, max: Infinity, form, help, initial: undefined, read: readSelector })
@@ -66,7 +72,7 @@ export const KUBERNETES_TABLE = {
     form: 'empty_service', help: 'services without ready endpoints do not exist', initial: false,
     read: ([arg], place) => arg!.text === 'empty_service' || place.fail(`unable to parse ignore value: '${arg!.text}'; empty_service is known`, arg),
   }),
-  multicluster: row({ min: 0, max: Infinity, form: '[ZONES...]', help: 'not supported yet', initial: false, read: (_args, place) => place.fail('multicluster zones are not supported yet; remove the option') }),
+  multicluster: row<readonly NamedZone[]>({ min: 0, max: Infinity, form: '[ZONES...]', help: 'answer for these of the zones from what other clusters share: ServiceImports and their endpoints', initial: [], read: (args, place) => args.flatMap((token) => readZones([token], place).map((zone) => ({ zone, token }))) }),
   zonal: flag({ help: 'names such as ZONE.pin._zone.SERVICE.NAMESPACE.svc for endpoints of a topology zone' }),
   snapshot: row<string | undefined>({ form: 'PATH', help: 'a file that keeps what the API server said, to start from when it does not answer', initial: undefined, read: ([arg]) => arg!.text }),
   startup_timeout: duration({ initial: 5000, help: 'how long to wait for the first objects before serving without them (default 5s)' }),
@@ -76,7 +82,7 @@ export const KUBERNETES_TABLE = {
 export function parseKubernetes(directive: Directive, blockZones: readonly Name[]): KubernetesOptions {
   const line = onlyLine(directive.lines, 'kubernetes')
   const place: Place = placeOf('kubernetes', line.token)
-  const zones = line.args.length === 0 ? blockZones : line.args.flatMap((arg) => normalizeZone(arg.text) ?? place.fail(`"${arg.text}" is not a domain name or CIDR`, arg))
+  const zones = line.args.length === 0 ? blockZones : readZones(line.args, place)
   const values = initialValues(KUBERNETES_TABLE)
   applyOptions(line.block ?? [], KUBERNETES_TABLE, 'kubernetes', values)
   const primaryZone = zones.find((zone) => !isReverse(zone))
@@ -99,9 +105,18 @@ export function parseKubernetes(directive: Directive, blockZones: readonly Name[
     fallthrough: values.fallthrough,
     ignoreEmptyService: values.ignore,
     zonal: values.zonal,
+    multicluster: multiclusterZones(values.multicluster, zones, place),
     startupTimeoutMs: values.startup_timeout,
     snapshot: values.snapshot,
   }
+}
+
+/** A zone below one that is named is meant too. */
+function multiclusterZones(named: readonly NamedZone[], zones: readonly Name[], place: Place): ReadonlySet<Name> {
+  for (const { zone, token } of named) {
+    if (!zones.includes(zone)) place.fail(`is not authoritative for the multicluster zone ${zone} (authoritative zones: [${zones.join(' ')}]); add it to the zones of kubernetes`, token)
+  }
+  return new Set(zones.filter((zone) => named.some((each) => isSubdomain(zone, each.zone))))
 }
 
 function chooseSource(values: { objects: readonly string[]; kubeconfig: readonly string[]; endpoint: string | undefined; tls: readonly string[] }, place: Place): SourceChoice {

@@ -26,6 +26,8 @@ const NOTHING: Uint8Array = new Uint8Array(0)
 
 interface Zone {
   readonly labels: number
+  /** Answered from what other clusters share. */
+  readonly multicluster: boolean
   /** Octets of its wire form. */
   readonly size: number
 }
@@ -54,7 +56,7 @@ export class QuickKubernetes implements QuickStage {
   constructor(options: KubernetesOptions, feed: () => ClusterFeed) {
     this.#options = options
     this.#feed = feed
-    this.#zones = new QuickZones(options.zones.map((zone) => [zone, { labels: countLabels(zone), size: wireLength(zone) }]))
+    this.#zones = new QuickZones(options.zones.map((zone) => [zone, { labels: countLabels(zone), multicluster: options.multicluster.has(zone), size: wireLength(zone) }]))
     this.#fallthrough = options.fallthrough && new QuickZones((options.fallthrough.length === 0 ? ['.'] : options.fallthrough).map((zone) => [zone, true]))
     this.#namespaces = [...options.namespaces].flatMap((name) => (parseName(name) === undefined ? [] : [nameToWire(parseName(name)!).slice(0, -1)]))
     this.#records = new QuickRecords(options.ttl)
@@ -66,33 +68,33 @@ export class QuickKubernetes implements QuickStage {
     if (zone === undefined) return NEXT
     const feed = this.#feed()
     if (!feed.source.synced || TYPES_IN_FULL.has(question.type)) return IN_FULL
-    const zoneAt = question.nameLength - zone.size
     const octets = this.#arpa.match(question)
     if (octets !== undefined) {
       const verdict = question.type === TYPE.PTR ? this.#reverse.query(question, reply, octets, feed.index) : IN_FULL
-      return verdict === NEXT ? this.#negative(question, reply, zoneAt, RCODE.NXDOMAIN) : verdict
+      return verdict === NEXT ? this.#negative(question, reply, zone, RCODE.NXDOMAIN) : verdict
     }
-    return this.#forward(question, reply, zone, zoneAt)
+    return this.#forward(question, reply, zone)
   }
 
   /** As `parseClusterName` reads names, from the right: `svc` or `pod`, namespace, service or address, and up to two labels more. */
-  #forward(question: QuickQuestion, reply: QuickReply, zone: Zone, zoneAt: number): QuickVerdict {
+  #forward(question: QuickQuestion, reply: QuickReply, zone: Zone): QuickVerdict {
     const { name, labels } = question
     const count = question.labelCount - zone.labels
     for (let i = 0; i < count; i++) if (!isPlain(name, labels[i]! + 1, name[labels[i]!]!)) return IN_FULL
-    if (count === 0) return this.#negative(question, reply, zoneAt, RCODE.NOERROR)
+    if (count === 0) return this.#negative(question, reply, zone, RCODE.NOERROR)
     const kindAt = labels[count - 1]!
     const isPod = sameOctets(name, kindAt, POD, 0, POD.length)
     // `ns.dns` has addresses of its own.
-    if (!isPod && !sameOctets(name, kindAt, SVC, 0, SVC.length)) return sameOctets(name, kindAt, DNS, 0, DNS.length) ? IN_FULL : this.#negative(question, reply, zoneAt, RCODE.NXDOMAIN)
-    if (count === 1) return this.#negative(question, reply, zoneAt, RCODE.NOERROR)
-    if (count > 5) return this.#options.zonal ? IN_FULL : this.#negative(question, reply, zoneAt, RCODE.NXDOMAIN)
+    if (!isPod && !sameOctets(name, kindAt, SVC, 0, SVC.length)) return sameOctets(name, kindAt, DNS, 0, DNS.length) ? IN_FULL : this.#negative(question, reply, zone, RCODE.NXDOMAIN)
+    if (count === 1) return this.#negative(question, reply, zone, RCODE.NOERROR)
+    if (count > 5) return this.#options.zonal && !zone.multicluster ? IN_FULL : this.#negative(question, reply, zone, RCODE.NXDOMAIN)
     const namespaceAt = labels[count - 2]!
-    if (!this.#isExposed(name, namespaceAt, kindAt)) return this.#negative(question, reply, zoneAt, RCODE.NXDOMAIN)
-    if (isPod && this.#options.pods === 'disabled') return this.#negative(question, reply, zoneAt, RCODE.NXDOMAIN)
-    if (count === 2) return this.#negative(question, reply, zoneAt, RCODE.NOERROR)
+    if (!this.#isExposed(name, namespaceAt, kindAt)) return this.#negative(question, reply, zone, RCODE.NXDOMAIN)
+    if (isPod && this.#options.pods === 'disabled') return this.#negative(question, reply, zone, RCODE.NXDOMAIN)
+    if (count === 2) return this.#negative(question, reply, zone, RCODE.NOERROR)
     const firstAt = labels[count - 3]!
-    return isPod ? this.#pod(question, reply, firstAt, namespaceAt, zoneAt) : this.#service(question, reply, count - 3, firstAt, kindAt, zoneAt)
+    if (isPod) return this.#pod(question, reply, firstAt, namespaceAt, zone)
+    return zone.multicluster ? this.#import(question, reply, count - 3, firstAt, kindAt, zone) : this.#service(question, reply, count - 3, firstAt, kindAt, zone)
   }
 
   #isExposed(name: Uint8Array, from: number, to: number): boolean {
@@ -100,22 +102,22 @@ export class QuickKubernetes implements QuickStage {
     return this.#feed().index.findPacked('Namespace', name, from, to) !== 0
   }
 
-  #pod(question: QuickQuestion, reply: QuickReply, labelAt: number, namespaceAt: number, zoneAt: number): QuickVerdict {
+  #pod(question: QuickQuestion, reply: QuickReply, labelAt: number, namespaceAt: number, zone: Zone): QuickVerdict {
     const form = readDashedAddress(question.name, labelAt, this.#address)
     if (form === 'other' || question.type === TYPE.SRV) return IN_FULL
     const exists = form === 'address' && (this.#options.pods === 'insecure' || this.#reverse.isPodOf(this.#address, question.name, namespaceAt, this.#feed().index))
     if (exists === undefined) return IN_FULL
-    if (!exists) return this.#negative(question, reply, zoneAt, RCODE.NXDOMAIN)
-    if (question.type !== TYPE.A) return this.#negative(question, reply, zoneAt, RCODE.NOERROR)
+    if (!exists) return this.#negative(question, reply, zone, RCODE.NXDOMAIN)
+    if (question.type !== TYPE.A) return this.#negative(question, reply, zone, RCODE.NOERROR)
     this.#records.address(question, reply, this.#address)
     return this.#positive(reply)
   }
 
   /** `tail` labels stand before the service: none, an endpoint, or a port and a protocol. */
-  #service(question: QuickQuestion, reply: QuickReply, tail: number, serviceAt: number, kindAt: number, zoneAt: number): QuickVerdict {
+  #service(question: QuickQuestion, reply: QuickReply, tail: number, serviceAt: number, kindAt: number, zone: Zone): QuickVerdict {
     const { index } = this.#feed()
     const ref = index.findPacked('Service', question.name, serviceAt, kindAt)
-    if (ref === 0) return this.#negative(question, reply, zoneAt, RCODE.NXDOMAIN)
+    if (ref === 0) return this.#negative(question, reply, zone, RCODE.NXDOMAIN)
     const service = index.openPacked('Service', ref, this.#reader)
     // Names that are not in lower case, and services that others answer for.
     if (service.bytes[service.at + 2 + kindAt - serviceAt] !== 0 || this.#options.ignoreEmptyService) return IN_FULL
@@ -128,7 +130,7 @@ export class QuickKubernetes implements QuickStage {
     const endpoints = isHeadless(service) || this.#filter.endpoint.length > 0
     if (!endpoints && !hits.addService(service, this.#filter)) return IN_FULL
     if (endpoints) {
-      index.packedSlices(question.name, serviceAt, kindAt, this.#slices)
+      index.packedSlices('EndpointSlice', question.name, serviceAt, kindAt, this.#slices)
       for (let i = 0; i < this.#slices.length; i++) {
         const slice = index.openPacked('EndpointSlice', this.#slices[i]!, this.#reader)
         skipIdentity(slice)
@@ -136,10 +138,44 @@ export class QuickKubernetes implements QuickStage {
         if (!hits.addSlice(slice, this.#filter, this.#options.endpointPodNames)) return IN_FULL
       }
     }
-    if (hits.count === 0) return this.#negative(question, reply, zoneAt, RCODE.NXDOMAIN)
+    return this.#answer(question, reply, serviceAt, zone, endpoints)
+  }
+
+  /** The same for what several clusters share, but for endpoints by their names: those have a cluster too. */
+  #import(question: QuickQuestion, reply: QuickReply, tail: number, serviceAt: number, kindAt: number, zone: Zone): QuickVerdict {
+    const { index } = this.#feed()
+    const ref = index.findPacked('ServiceImport', question.name, serviceAt, kindAt)
+    if (ref === 0) return this.#negative(question, reply, zone, RCODE.NXDOMAIN)
+    const found = index.openPacked('ServiceImport', ref, this.#reader)
+    if (found.bytes[found.at + 2 + kindAt - serviceAt] !== 0 || this.#options.ignoreEmptyService) return IN_FULL
+    skipIdentity(found)
+    const headless = found.octet() === 1
+    if (namesEndpoint(question, tail) || (headless && question.type === TYPE.SRV)) return IN_FULL
+    this.#readTail(question, tail)
+    const hits = this.#hits
+    hits.clear()
+    // Without addresses a name may still exist.
+    if (!headless && (!hits.addService(found, this.#filter) || hits.count === 0)) return IN_FULL
+    if (headless) {
+      index.packedSlices('ImportedSlice', question.name, serviceAt, kindAt, this.#slices)
+      for (let i = 0; i < this.#slices.length; i++) {
+        const slice = index.openPacked('ImportedSlice', this.#slices[i]!, this.#reader)
+        skipIdentity(slice)
+        slice.skipText()
+        slice.skipText()
+        if (!hits.addSlice(slice, this.#filter, this.#options.endpointPodNames)) return IN_FULL
+      }
+    }
+    return this.#answer(question, reply, serviceAt, zone, headless)
+  }
+
+  /** From the hits. The service's labels begin at `serviceAt`. */
+  #answer(question: QuickQuestion, reply: QuickReply, serviceAt: number, zone: Zone, endpoints: boolean): QuickVerdict {
+    const hits = this.#hits
+    if (hits.count === 0) return this.#negative(question, reply, zone, RCODE.NXDOMAIN)
     if (question.type === TYPE.A || question.type === TYPE.AAAA) this.#records.addresses(question, reply, hits)
-    else if (question.type === TYPE.SRV && !this.#records.services(question, reply, hits, serviceAt, zoneAt, endpoints)) return IN_FULL
-    return reply.answers === 0 ? this.#negative(question, reply, zoneAt, RCODE.NOERROR) : this.#positive(reply)
+    else if (question.type === TYPE.SRV && !this.#records.services(question, reply, hits, serviceAt, question.nameLength - zone.size, endpoints)) return IN_FULL
+    return reply.answers === 0 ? this.#negative(question, reply, zone, RCODE.NOERROR) : this.#positive(reply)
   }
 
   #readTail(question: QuickQuestion, tail: number): void {
@@ -154,11 +190,12 @@ export class QuickKubernetes implements QuickStage {
     return DONE
   }
 
-  #negative(question: QuickQuestion, reply: QuickReply, zoneAt: number, rcode: number): QuickVerdict {
+  #negative(question: QuickQuestion, reply: QuickReply, zone: Zone, rcode: number): QuickVerdict {
     if (rcode === RCODE.NXDOMAIN && this.#fallthrough?.match(question) === true) return NEXT
     reply.rcode = rcode
     reply.aa = true
-    this.#records.soa(question, reply, zoneAt, this.#feed().index.serial)
+    const { index } = this.#feed()
+    this.#records.soa(question, reply, question.nameLength - zone.size, zone.multicluster ? index.importSerial : index.serial)
     return DONE
   }
 }
@@ -195,6 +232,11 @@ function readDashedAddress(name: Uint8Array, labelAt: number, into: Uint8Array):
   if (octet !== 3 || value < 0) return 'other'
   into[3] = value
   return sound ? 'address' : 'none'
+}
+
+/** Whether the labels before a service of several clusters are an endpoint, or an endpoint and its cluster: not a port and a protocol. */
+function namesEndpoint({ name, labels }: QuickQuestion, tail: number): boolean {
+  return tail === 1 || (tail === 2 && name[labels[0]! + 1] !== 0x5f && name[labels[1]! + 1] !== 0x5f)
 }
 
 function span(): Span {

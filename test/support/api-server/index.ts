@@ -126,6 +126,7 @@ export class ApiServerStandIn {
     if (this.#options.token !== undefined && request.headers.authorization !== `Bearer ${this.#options.token}`) return status(reply, 401, 'Unauthorized', 'Unauthorized')
     const url = new URL(request.url!, this.url)
     const target = targetOf(url.pathname)
+    if (target?.resource.custom === true) inProtobuf.delete(reply)
     if (target === undefined) return status(reply, 404, 'NotFound', 'the server could not find the requested resource')
     if (request.method !== 'GET') return this.#write(request, reply, target)
     if (target.name !== undefined) return this.#one(reply, target)
@@ -148,7 +149,7 @@ export class ApiServerStandIn {
     const more = end < objects.length ? Buffer.from(JSON.stringify({ version: start.version, at: end })).toString('base64url') : ''
     const metadata = { resourceVersion: String(start.version), ...(more === '' ? {} : { continue: more, remainingItemCount: objects.length - end }) }
     const items = objects.slice(start.at, end)
-    if (!inProtobuf.has(reply)) return json(reply, 200, { kind: `${target.resource.kind}List`, apiVersion: 'v1', metadata, items })
+    if (!inProtobuf.has(reply)) return json(reply, 200, { kind: `${target.resource.kind}List`, apiVersion: versionOf(target.resource), metadata, items })
     reply.writeHead(200, { 'content-type': PROTOBUF })
     reply.end(encodeList(target.resource.kind, metadata, items))
   }
@@ -166,7 +167,7 @@ export class ApiServerStandIn {
       say('ERROR', { kind: 'Status', apiVersion: 'v1', status: 'Failure', message: `too old resource version: ${query.get('resourceVersion')}`, reason: 'Expired', code: 410 })
       return void reply.end()
     }
-    const bookmark = (annotations?: Readonly<Record<string, string>>) => say('BOOKMARK', { kind: target.resource.kind, metadata: { resourceVersion: String(this.#revision), creationTimestamp: null, ...(annotations === undefined ? {} : { annotations }) } })
+    const bookmark = (annotations?: Readonly<Record<string, string>>) => say('BOOKMARK', { kind: target.resource.kind, apiVersion: versionOf(target.resource), metadata: { resourceVersion: String(this.#revision), creationTimestamp: null, ...(annotations === undefined ? {} : { annotations }) } })
     if (streaming) {
       for (const object of this.#selected(target, query)) say('ADDED', object)
       bookmark({ 'k8s.io/initial-events-end': 'true' })
@@ -226,6 +227,11 @@ interface Target {
   /** Empty: of all namespaces. */
   readonly namespace: string
   readonly name: string | undefined
+}
+
+/** `GROUP/VERSION`, or `v1` of the core. */
+function versionOf({ prefix }: Resource): string {
+  return prefix.replace(/^\/apis?\//, '')
 }
 
 function targetOf(path: string): Target | undefined {

@@ -18,6 +18,8 @@ export interface Resource {
   readonly plural: string
   readonly prefix: string
   readonly namespaced: boolean
+  /** A custom resource, which no API server has as protobuf. */
+  readonly custom?: boolean
 }
 
 export const RESOURCES: readonly Resource[] = [
@@ -25,6 +27,7 @@ export const RESOURCES: readonly Resource[] = [
   { kind: 'Service', plural: 'services', prefix: '/api/v1', namespaced: true },
   { kind: 'Pod', plural: 'pods', prefix: '/api/v1', namespaced: true },
   { kind: 'EndpointSlice', plural: 'endpointslices', prefix: '/apis/discovery.k8s.io/v1', namespaced: true },
+  { kind: 'ServiceImport', plural: 'serviceimports', prefix: '/apis/multicluster.x-k8s.io/v1alpha1', namespaced: true, custom: true },
 ]
 
 export interface Change {
