@@ -1,5 +1,7 @@
+import { constants } from 'node:os'
 import type { Libc } from './libc.ts'
 import type { Memory } from './memory.ts'
+import { OPTION, PATH_MTU, setOption } from './socket-options.ts'
 
 /** struct mmsghdr, struct iovec, struct sockaddr_in6 (padded), and control data with one packet info of either family. */
 const MMSG_BYTES = 64
@@ -143,12 +145,18 @@ export function sendAll(libc: Libc, fd: number, row: Datagrams, count: number, f
   for (let at = 0; at < count;) {
     const sent = libc.sendmmsg(fd, row.address(at), count - at, flags)
     if (sent > 0) at += sent
-    else {
-      unsent++
-      at++
-    }
+    else if (!sendInFragments(libc, fd, row.address(at++), flags)) unsent++
   }
   return unsent
+}
+
+/** The socket keeps packets whole (`PATH_MTU`); what is too long for its way goes in fragments nevertheless. */
+function sendInFragments(libc: Libc, fd: number, message: number, flags: number): boolean {
+  if (libc.errno() !== constants.errno.EMSGSIZE) return false
+  setOption(libc, fd, OPTION.IP_MTU_DISCOVER, PATH_MTU.FRAGMENT)
+  const sent = libc.sendmmsg(fd, message, 1, flags)
+  setOption(libc, fd, OPTION.IP_MTU_DISCOVER, PATH_MTU.KEEP_WHOLE)
+  return sent > 0
 }
 
 export const MSG = { DONTWAIT: 0x40, WAITFORONE: 0x10000 } as const

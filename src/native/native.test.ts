@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { lacks } from '../../test/support/needs.ts'
 import { isAvailable, loadLibc, type Libc } from './libc.ts'
 import { boundAddress, openUdpSocket } from './udp-socket.ts'
 import { decodeSocketAddress, encodeSocketAddress } from './socket-address.ts'
@@ -58,6 +60,36 @@ describe('libc through koffi', () => {
     for (const address of [LOOPBACK, Uint8Array.from({ length: 16 }, (_, i) => i)]) {
       assert.deepEqual(decodeSocketAddress(encodeSocketAddress(address, 5353)), { address: Buffer.from(address), port: 5353 })
     }
+  })
+
+  test('a reply longer than its way takes goes in fragments', { skip: lacks({ root: true, commands: ['unshare', 'ip'] }) }, async () => {
+    const module = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
+    const script = `import { createSocket } from 'node:dgram'
+      import { Datagrams, MSG, sendAll } from ${module('./datagrams.ts')}
+      import { loadLibc } from ${module('./libc.ts')}
+      import { boundAddress, openUdpSocket } from ${module('./udp-socket.ts')}
+      const libc = await loadLibc()
+      for (const [family, host, address] of [['udp4', '127.0.0.1', Uint8Array.of(127, 0, 0, 1)], ['udp6', '::1', Uint8Array.from({ length: 16 }, (_, i) => i === 15 ? 1 : 0)], ['udp4', '127.0.0.1', new Uint8Array(16)]]) {
+        const wildcard = address.every((octet) => octet === 0)
+        const fd = openUdpSocket(libc, address, 0, { bothFamilies: wildcard, receiveBufferBytes: 65_536, receiveTimeoutMs: 2000, packetInfo: wildcard })
+        const client = createSocket(family)
+        const replies = []
+        const twice = new Promise((resolve) => client.on('message', (reply) => replies.push(reply.length) === 2 && resolve()))
+        await new Promise((resolve) => client.send('query', boundAddress(libc, fd).port, host, resolve))
+        const [queries, out] = [new Datagrams(libc, 1, 64), new Datagrams(libc, 2, 4096)]
+        if (libc.recvmmsg(fd, queries.address(0), 1, MSG.WAITFORONE, 0) !== 1) throw new Error('nothing came')
+        for (const [i, length] of [4000, 700].entries()) {
+          out.replyTo(i, queries, 0)
+          out.setLength(i, length)
+        }
+        if (sendAll(libc, fd, out, 2, 0) !== 0) throw new Error('not sent')
+        await twice
+        console.log(replies.sort((a, b) => a - b).join(' '))
+        client.close()
+        libc.close(fd)
+      }`
+    const { stdout } = await promisify(execFile)('unshare', ['-n', 'sh', '-c', 'ip link set lo up mtu 1400 && exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', script])
+    assert.equal(stdout, '700 4000\n700 4000\n700 4000\n')
   })
 
   test('exit ends the process while a thread of it blocks in a system call', async () => {

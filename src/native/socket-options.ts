@@ -20,10 +20,19 @@ export const OPTION = {
   /** Firewall mark of what the socket sends; needs CAP_NET_ADMIN or CAP_NET_RAW. */
   MARK: { name: 'SO_MARK', level: SOL.SOCKET, number: 36 },
   BUSY_POLL: { name: 'SO_BUSY_POLL', level: SOL.SOCKET, number: 46 },
+  /** What becomes of what is longer than the path takes: see `PATH_MTU`. */
+  IP_MTU_DISCOVER: { name: 'IP_MTU_DISCOVER', level: SOL.IP, number: 10 },
   IP_PKTINFO: { name: 'IP_PKTINFO', level: SOL.IP, number: 8 },
   IPV6_V6ONLY: { name: 'IPV6_V6ONLY', level: SOL.IPV6, number: 26 },
   IPV6_RECVPKTINFO: { name: 'IPV6_RECVPKTINFO', level: SOL.IPV6, number: 49 },
 } as const satisfies Readonly<Record<string, Option>>
+
+/**
+ * Values of IP_MTU_DISCOVER. Linux forbids routers to cut up what fits the path as it is known, with both. FRAGMENT, the default, cuts up
+ * here what does not fit, for which every packet is given a number that tells its fragments from others'; KEEP_WHOLE refuses that with
+ * EMSGSIZE, and spares the number.
+ */
+export const PATH_MTU = { FRAGMENT: 1, KEEP_WHOLE: 2 } as const
 
 const SO_RCVTIMEO = { name: 'SO_RCVTIMEO', level: SOL.SOCKET, number: 20 } as const
 const SO_ATTACH_REUSEPORT_CBPF = { name: 'SO_ATTACH_REUSEPORT_CBPF', level: SOL.SOCKET, number: 51 } as const

@@ -1,7 +1,7 @@
 import { parseIp } from '../base/ip.ts'
 import type { Libc } from './libc.ts'
 import { AF, SOCKET_ADDRESS_BYTES, decodeSocketAddress, encodeSocketAddress } from './socket-address.ts'
-import { OPTION, setOption, setReceiveTimeout } from './socket-options.ts'
+import { OPTION, PATH_MTU, setOption, setReceiveTimeout } from './socket-options.ts'
 import { SystemCallError } from './system-call-error.ts'
 
 const SOCK_DGRAM = 2
@@ -28,6 +28,8 @@ export function openUdpSocket(libc: Libc, address: Uint8Array, port: number, opt
     setOption(libc, fd, OPTION.REUSEADDR, 1)
     setOption(libc, fd, OPTION.REUSEPORT, 1)
     if (v6) setOption(libc, fd, OPTION.IPV6_V6ONLY, options.bothFamilies ? 0 : 1)
+    // Of what an IPv6 socket sends to IPv4 clients as well.
+    setOption(libc, fd, OPTION.IP_MTU_DISCOVER, PATH_MTU.KEEP_WHOLE)
     setOption(libc, fd, OPTION.RCVBUF, options.receiveBufferBytes)
     setReceiveTimeout(libc, fd, options.receiveTimeoutMs)
     if (options.packetInfo) setOption(libc, fd, v6 ? OPTION.IPV6_RECVPKTINFO : OPTION.IP_PKTINFO, 1)
