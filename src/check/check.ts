@@ -55,7 +55,7 @@ function build(corefile: Corefile, options: CheckOptions, errors: ConfigError[])
 /** True when the directive means something. When not, every mistake in it is in `errors`, not only the first. */
 function parses(directive: Directive, block: ServerBlock, zones: readonly string[], plugins: ReadonlyMap<string, Plugin>, errors: ConfigError[]): boolean {
   const plugin = plugins.get(directive.name)!
-  const parse = (lines: readonly Line[]) => plugin.parse({ ...directive, lines }, { zones, keys: block.keys })
+  const parse = (lines: readonly Line[]) => plugin.parse({ ...directive, lines }, { zones, keys: block.keys, directives: block.directives })
   const found: ConfigError[] = []
   attempt(found, () => parse(directive.lines))
   if (found.length === 0) return true

@@ -16,8 +16,8 @@ const LABEL_LIMIT = 63
 /** Stands for the ports of what has none: there are addresses then, but no SRV records. */
 export const NO_PORTS: readonly ServicePort[] = [{ name: '', protocol: '', port: -1 }]
 
-/** The fields that DNS needs. Throws ObjectError. */
-export function decodeObject(kind: Kind, object: unknown): ClusterObject {
+/** The fields that DNS needs, and of a Pod's labels those named. Throws ObjectError. */
+export function decodeObject(kind: Kind, object: unknown, podLabels: readonly string[] = []): ClusterObject {
   const json = mapping(object, kind)
   switch (kind) {
     case 'Service': return decodeService(json)
@@ -25,7 +25,7 @@ export function decodeObject(kind: Kind, object: unknown): ClusterObject {
     case 'ImportedSlice': return { kind, ...decodeSlice(json, IMPORT_LABEL), cluster: labelText(json, CLUSTER_LABEL) } satisfies ImportedSlice
     case 'ServiceImport': return decodeImport(json)
     case 'Namespace': return { kind, name: nameOf(json) }
-    case 'Pod': return decodePod(json)
+    case 'Pod': return decodePod(json, podLabels)
   }
 }
 
@@ -118,13 +118,15 @@ function decodeEndpoint(json: Json, path: string): EndpointAddress[] {
   }))
 }
 
-function decodePod(json: Json): Pod {
+function decodePod(json: Json, wanted: readonly string[]): Pod {
   const metadata = mapping(json.metadata, 'metadata')
+  const labels = wanted.length === 0 ? {} : labelsOf(json)
   return {
     kind: 'Pod',
     namespace: namespaceOf(json),
     name: nameOf(json),
     ip: textOr(optional(json, 'status')?.podIP, '', 'status.podIP'),
+    labels: Object.fromEntries(wanted.filter((key) => Object.hasOwn(labels, key)).map((key) => [key, labels[key]!])),
     deleting: metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp !== null,
   }
 }

@@ -79,6 +79,8 @@ export interface Pod {
   readonly namespace: string
   readonly name: string
   readonly ip: string
+  /** Those that are wanted (`Wanted.podLabels`), of those that it has. */
+  readonly labels: Readonly<Record<string, string>>
   /** Being deleted: an update that says so changes nothing, the record goes with the deletion. */
   readonly deleting: boolean
 }

@@ -9,7 +9,7 @@ import { Chain } from './chain.ts'
 import type { BlockInfo, Env, Files, Host, Http, Random } from './env.ts'
 import type { Metrics, MetricsFormat } from './metrics.ts'
 import { Metadata } from './metadata.ts'
-import { Slot, type Plugin, type Setup, type Stage } from './plugin.ts'
+import { Slot, type ParseContext, type Plugin, type Setup, type Stage } from './plugin.ts'
 import type { Query } from './query.ts'
 import type { PacketCache } from './quick.ts'
 import { DEFAULT_SETTINGS, type BlockSettings } from './settings.ts'
@@ -76,7 +76,7 @@ export interface BlockPlace {
 /** Builds the chain of one block. Throws ConfigError. Nothing of the world is touched before the stages' `start`. */
 export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plugin>, world: World): Block {
   const zones = [...new Set(source.keys.map((key) => key.zone))]
-  const setups = source.directives.map((directive) => ({ directive, setup: parseDirective(directive, plugins, zones, source.keys) }))
+  const setups = source.directives.map((directive) => ({ directive, setup: parseDirective(directive, plugins, { zones, keys: source.keys, directives: source.directives }) }))
   const settings = mergeSettings(setups.map((entry) => entry.setup))
   const files = filesAt(settings.root, world.files)
   const place: BlockPlace = { serverLabels: [], listening: [], bound: [] }
@@ -104,10 +104,10 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
   return { keys: source.keys, zones, settings, files, chain, accepts: acceptance(settings, stages), watch: watcher(stages), stages, place }
 }
 
-function parseDirective(directive: Directive, plugins: ReadonlyMap<string, Plugin>, zones: readonly Name[], keys: readonly Key[]): Setup {
+function parseDirective(directive: Directive, plugins: ReadonlyMap<string, Plugin>, context: ParseContext): Setup {
   const plugin = plugins.get(directive.name)
   if (plugin === undefined) throw new ConfigError(directive.token, directive.name, 'this directive is not part of this program')
-  return plugin.parse(directive, { zones, keys })
+  return plugin.parse(directive, context)
 }
 
 /** Undefined zones: the block collects nothing. */

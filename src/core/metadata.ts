@@ -1,3 +1,4 @@
+import type { Directive, Line } from '../corefile/tree.ts'
 import type { Stage } from './plugin.ts'
 import type { Query } from './query.ts'
 
@@ -31,6 +32,17 @@ export class Metadata {
   set(label: string, value: () => string): void {
     this.#said.set(label, value)
   }
+}
+
+/** What follows `prefix` where the words of these directives name a label that begins so: `{/PREFIXkey}`, `metadata('PREFIXkey')`. */
+export function labelsNamed(directives: readonly Directive[], prefix: string): string[] {
+  const found = new Set<string>()
+  const look = ({ token, args, block = [] }: Line) => {
+    for (const { text } of [token, ...args]) for (const [, rest] of text.split(prefix).slice(1).map((part) => /^([-\w./]+)/.exec(part) ?? [])) if (rest !== undefined) found.add(rest)
+    block.forEach(look)
+  }
+  for (const directive of directives) directive.lines.forEach(look)
+  return [...found].sort()
 }
 
 /** `plugin/label`, neither of them empty. */

@@ -70,6 +70,8 @@ export interface ParseContext {
   /** The block's zones, lower-cased and absolute: the default of every ZONES argument. */
   readonly zones: readonly Name[]
   readonly keys: readonly Key[]
+  /** All of the block's, for what one directive must know of others. */
+  readonly directives: readonly Directive[]
 }
 
 /** What a directive makes of its text. */

@@ -82,7 +82,7 @@ function snapshot(): Uint8Array {
   index.put({ kind: 'Namespace', name: 'shop' })
   index.put({ kind: 'Service', namespace: 'shop', name: 'Cart', type: 'ClusterIP', clusterIps: ['10.96.0.1', 'fd00::1'], externalName: '', ports: [{ name: 'http', port: 80, protocol: 'TCP' }], externalIps: ['lb.example'], hasSelector: true })
   index.put({ kind: 'EndpointSlice', namespace: 'shop', name: 's', service: 'cart', addresses: [{ text: '10.1.0.1', hostname: 'a', targetName: 'b', zone: 'z' }], ports: [{ name: '', port: -1, protocol: '' }], triggeredMs: undefined })
-  index.put({ kind: 'Pod', namespace: 'shop', name: 'p', ip: '10.1.0.1', deleting: false })
+  index.put({ kind: 'Pod', namespace: 'shop', name: 'p', ip: '10.1.0.1', labels: {}, deleting: false })
   return Buffer.concat([...encodeSnapshot(index, 'fuzz', 1)])
 }
 
@@ -175,7 +175,7 @@ export const TARGETS: readonly Target[] = [
           file: 'Corefile', defaultPort: 53, env: () => 'value', directives: [...table.keys()],
           files: { read: () => 'log\n', glob: (pattern) => [pattern], isDirectory: () => false, resolve: (_base, path) => path },
         }).blocks()
-        for (const block of blocks) for (const directive of block.directives) table.get(directive.name)!.parse(directive, { zones: block.keys.map((key) => key.zone), keys: block.keys })
+        for (const block of blocks) for (const directive of block.directives) table.get(directive.name)!.parse(directive, { zones: block.keys.map((key) => key.zone), keys: block.keys, directives: block.directives })
       }, ConfigError)
     },
   },

@@ -50,7 +50,7 @@ export function arbitraryNamespace(): fc.Arbitrary<Namespace> {
 }
 
 export function arbitraryPod(deleting: fc.Arbitrary<boolean> = fc.constant(false)): fc.Arbitrary<Pod> {
-  return record({ kind: fc.constant('Pod' as const), namespace, name: fc.constantFrom('p1', 'p2', 'p3', 'p4'), ip: fc.oneof(address, fc.constant('')), deleting })
+  return record({ kind: fc.constant('Pod' as const), namespace, name: fc.constantFrom('p1', 'p2', 'p3', 'p4'), ip: fc.oneof(address, fc.constant('')), labels: fc.constantFrom<Record<string, string>[]>({}, { app: 'cart' }, { 'app': 'ä', 'example.org/team': '' }), deleting })
 }
 
 export function arbitraryObject(): fc.Arbitrary<ClusterObject> {

@@ -147,10 +147,16 @@ const NAMESPACE: Form<Namespace> = {
   read: ({ name }) => ({ kind: 'Namespace', name }),
 }
 
-/** The address alone: a Pod that is being deleted is never written. */
+/** Address, labels. A Pod that is being deleted is never written. */
 const POD: Form<Pod> = {
-  write: (pod, to) => to.host(pod.ip),
-  read: ({ namespace, name }, from) => ({ kind: 'Pod', namespace, name, ip: from.host(), deleting: false }),
+  write(pod, to) {
+    to.host(pod.ip)
+    writeList(Object.entries(pod.labels), to, ([key, value]) => {
+      to.text(key)
+      to.text(value)
+    })
+  },
+  read: ({ namespace, name }, from) => ({ kind: 'Pod', namespace, name, ip: from.host(), labels: Object.fromEntries(readList(from, () => [from.text(), from.text()])), deleting: false }),
 }
 
 const FORMS: { readonly [K in Kind]: Form<Extract<ClusterObject, { kind: K }>> } = {

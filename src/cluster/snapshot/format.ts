@@ -1,7 +1,7 @@
 /**
  * An index as octets: what a snapshot file holds.
  *
- *     hearth-index 1 \n     16 octets with the version
+ *     hearth-index 2 \n     16 octets with the version
  *     key                   SHA-256 of what the index is of: its source and selection
  *     written               Unix milliseconds, u64
  *     records               each: number of its kind, length u32, octets (packed/record.ts)
@@ -13,7 +13,7 @@ import type { ClusterObject, Kind } from '../objects.ts'
 import { RecordReader } from '../packed/reader.ts'
 import { readObject } from '../packed/record.ts'
 
-const MAGIC = Buffer.from('hearth-index 1 \n')
+const MAGIC = Buffer.from('hearth-index 2 \n')
 const HASH_BYTES = 32
 const HEADER_BYTES = MAGIC.length + HASH_BYTES + 8
 const PREFIX_BYTES = 5

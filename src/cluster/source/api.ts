@@ -10,7 +10,7 @@ import { Reflector, titleOf, type Resource } from './reflector.ts'
 import type { Source, SourceWorld, Wanted } from './source.ts'
 
 /** The API's paths for what we watch. */
-export const RESOURCES: Readonly<Record<Kind, Omit<Resource, 'kind' | 'labelSelector'>>> = {
+export const RESOURCES: Readonly<Record<Kind, Omit<Resource, 'kind' | 'labelSelector' | 'podLabels'>>> = {
   Service: { path: '/api/v1/services', group: '', plural: 'services' },
   Namespace: { path: '/api/v1/namespaces', group: '', plural: 'namespaces' },
   EndpointSlice: { path: '/apis/discovery.k8s.io/v1/endpointslices', group: 'discovery.k8s.io', plural: 'endpointslices' },
@@ -51,7 +51,7 @@ export class ApiSource implements Source {
     this.#client = client
     this.#log.info(`watching ${this.#wanted.kinds.map((kind) => titleOf(RESOURCES[kind])).join(', ')} at ${client.server}`)
     const slices = new Slices(this.#world.clock, PIECE_MS)
-    this.#reflectors = this.#wanted.kinds.map((kind) => new Reflector({ kind, ...RESOURCES[kind], labelSelector: selectorText(kind, this.#wanted) }, client, index, this.#world, slices))
+    this.#reflectors = this.#wanted.kinds.map((kind) => new Reflector({ kind, ...RESOURCES[kind], labelSelector: selectorText(kind, this.#wanted), podLabels: this.#wanted.podLabels ?? [] }, client, index, this.#world, slices))
     for (const reflector of this.#reflectors) reflector.start()
   }
 

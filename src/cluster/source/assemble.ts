@@ -26,7 +26,7 @@ export function assemble(manifests: readonly ManifestObject[], wanted: Wanted, s
     if (!KINDS.includes(manifest.kind)) continue
     attempt(manifest, say, () => {
       for (const kind of kindsOf(manifest)) {
-        const object = decodeObject(kind, manifest.json)
+        const object = decodeObject(kind, manifest.json, wanted.podLabels)
         checkAddresses(object, manifest.json)
         if (object.kind === 'EndpointSlice') slicesOf.add(`${object.namespace}/${object.service}`)
         if (isSelected(object, manifest, wanted)) objects.push(object)

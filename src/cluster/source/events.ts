@@ -27,14 +27,20 @@ export interface Page {
   readonly metadata?: { readonly continue?: string; readonly resourceVersion?: string }
 }
 
+/** What is expected: objects of a kind, and of Pods' labels those named. */
+export interface Expected {
+  readonly kind: Kind
+  readonly podLabels: readonly string[]
+}
+
 /** Events of a watch as they come in. Throws for a stream that is none. */
-export async function* eventsOf(kind: Kind, body: IncomingMessage): AsyncGenerator<WatchEvent> {
-  if (isProtobuf(body)) for await (const frame of framesOf(body)) yield decodeWatchEvent(kind, frame)
+export async function* eventsOf(expected: Expected, body: IncomingMessage): AsyncGenerator<WatchEvent> {
+  if (isProtobuf(body)) for await (const frame of framesOf(body)) yield decodeWatchEvent(expected.kind, frame, expected.podLabels)
   else for await (const line of linesOf(body)) yield JSON.parse(line) as WatchEvent
 }
 
 /** One page of a list. Throws for a body that is none. */
-export async function readPage(kind: Kind, body: IncomingMessage): Promise<Page> {
+export async function readPage(expected: Expected, body: IncomingMessage): Promise<Page> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
@@ -43,7 +49,7 @@ export async function readPage(kind: Kind, body: IncomingMessage): Promise<Page>
     if (size > PAGE_LIMIT_BYTES) throw new Error(`a page with more than ${PAGE_LIMIT_BYTES} octets`)
   }
   const bytes = Buffer.concat(chunks)
-  return (isProtobuf(body) ? decodeList(kind, bytes) : JSON.parse(bytes.toString())) as Page
+  return (isProtobuf(body) ? decodeList(expected.kind, bytes, expected.podLabels) : JSON.parse(bytes.toString())) as Page
 }
 
 function isProtobuf(body: IncomingMessage): boolean {

@@ -10,14 +10,16 @@ const UNKNOWN = message({ 2: octets('raw') })
 const WATCH_EVENT = message({ 1: text('type'), 2: one('object', message({ 1: octets('raw') })) })
 const STATUS = message({ 3: text('message'), 4: text('reason'), 6: integer('code') })
 
-const METADATA = one('metadata', message({
+const metadata = (labels: readonly string[]) => one('metadata', message({
   1: text('name'),
   3: text('namespace'),
   6: text('resourceVersion'),
   9: one('deletionTimestamp', message({})),
-  11: map('labels', ['kubernetes.io/service-name', IMPORT_LABEL, CLUSTER_LABEL]),
+  11: map('labels', labels),
   12: map('annotations', ['endpoints.kubernetes.io/last-change-trigger-time', 'k8s.io/initial-events-end']),
 }))
+const METADATA = metadata(['kubernetes.io/service-name', IMPORT_LABEL, CLUSTER_LABEL])
+const podForm = (labels: readonly string[]) => message({ 1: metadata(labels), 3: one('status', message({ 6: text('podIP') })) })
 
 const SLICE = message({
   1: METADATA,
@@ -34,7 +36,7 @@ const SLICE = message({
 /** ServiceImport has none: custom resources are JSON. */
 const OBJECTS: Readonly<Record<Exclude<Kind, 'ServiceImport'>, MessageForm>> = {
   Namespace: message({ 1: METADATA }),
-  Pod: message({ 1: METADATA, 3: one('status', message({ 6: text('podIP') })) }),
+  Pod: podForm([]),
   Service: message({
     1: METADATA,
     2: one('spec', message({
@@ -52,20 +54,16 @@ const OBJECTS: Readonly<Record<Exclude<Kind, 'ServiceImport'>, MessageForm>> = {
   ImportedSlice: SLICE,
 }
 
-const LISTS = Object.fromEntries(Object.entries(OBJECTS).map(([kind, form]) => [
-  kind, message({ 1: one('metadata', message({ 2: text('resourceVersion'), 3: text('continue') })), 2: many('items', form) }),
-])) as Partial<Readonly<Record<Kind, MessageForm>>>
-
-/** A reply to a list, in the shape of its JSON. Throws ProtobufError. */
-export function decodeList(kind: Kind, bytes: Buffer): Readonly<Record<string, unknown>> {
-  return decodeEnveloped(bytes, formOf(kind, LISTS))
+/** A reply to a list, in the shape of its JSON; of Pods' labels those named. Throws ProtobufError. */
+export function decodeList(kind: Kind, bytes: Buffer, podLabels: readonly string[] = []): Readonly<Record<string, unknown>> {
+  return decodeEnveloped(bytes, message({ 1: one('metadata', message({ 2: text('resourceVersion'), 3: text('continue') })), 2: many('items', formOf(kind, podLabels)) }))
 }
 
 /** One frame of a watch, in the shape of its JSON. Throws ProtobufError. */
-export function decodeWatchEvent(kind: Kind, bytes: Buffer): { readonly type: string; readonly object: Readonly<Record<string, unknown>> } {
+export function decodeWatchEvent(kind: Kind, bytes: Buffer, podLabels: readonly string[] = []): { readonly type: string; readonly object: Readonly<Record<string, unknown>> } {
   const { type, object } = decodeProtobuf(bytes, WATCH_EVENT) as { type?: string; object?: { raw?: Buffer } }
   if (type === undefined || object?.raw === undefined) throw new ProtobufError('a watch event without type or object')
-  return { type, object: decodeEnveloped(object.raw, type === 'ERROR' ? STATUS : formOf(kind, OBJECTS)) }
+  return { type, object: decodeEnveloped(object.raw, type === 'ERROR' ? STATUS : formOf(kind, podLabels)) }
 }
 
 /** A failure as the API server explains it; undefined for octets that are something else. */
@@ -78,8 +76,8 @@ export function decodeStatus(bytes: Buffer): { readonly message?: string } | und
   }
 }
 
-function formOf(kind: Kind, forms: Partial<Readonly<Record<Kind, MessageForm>>>): MessageForm {
-  const form = forms[kind]
+function formOf(kind: Kind, podLabels: readonly string[]): MessageForm {
+  const form = kind === 'Pod' && podLabels.length > 0 ? podForm(podLabels) : kind === 'ServiceImport' ? undefined : OBJECTS[kind]
   if (form === undefined) throw new ProtobufError(`${kind} as protobuf, which has no form of it`)
   return form
 }

@@ -62,10 +62,11 @@ describe('objects in protobuf', () => {
       fc.assert(fc.property(fc.array(object, { minLength: 1, maxLength: 3 }), (list) => {
         const apiKind = kind === 'ImportedSlice' ? 'EndpointSlice' : kind
         const plain = list.map((each) => ({ kind: apiKind, ...JSON.parse(JSON.stringify(each)) as { metadata: { name: string } } }))
-        const expected = plain.map((each) => decodeObject(kind, each))
-        assert.deepEqual(plain.map((each) => decodeObject(kind, decodeWatchEvent(kind, encodeEvent('ADDED', each).subarray(4)).object)), expected)
-        const page = decodeList(kind, encodeList(apiKind, { resourceVersion: '9', continue: 'more' }, plain))
-        assert.deepEqual((page.items as unknown[]).map((each) => decodeObject(kind, each)), expected)
+        const podLabels = ['app']
+        const expected = plain.map((each) => decodeObject(kind, each, podLabels))
+        assert.deepEqual(plain.map((each) => decodeObject(kind, decodeWatchEvent(kind, encodeEvent('ADDED', each).subarray(4), podLabels).object, podLabels)), expected)
+        const page = decodeList(kind, encodeList(apiKind, { resourceVersion: '9', continue: 'more' }, plain), podLabels)
+        assert.deepEqual((page.items as unknown[]).map((each) => decodeObject(kind, each, podLabels)), expected)
         assert.deepEqual(page.metadata, { resourceVersion: '9', continue: 'more' })
       }))
     })

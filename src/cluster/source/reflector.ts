@@ -35,6 +35,7 @@ export interface Resource {
   readonly whenAbsent?: string
   readonly fieldSelector?: string
   readonly labelSelector: string | undefined
+  readonly podLabels: readonly string[]
 }
 
 export function titleOf({ title, plural }: Pick<Resource, 'title' | 'plural'>): string {
@@ -113,7 +114,7 @@ export class Reflector {
     let version = ''
     do {
       const body = await this.#client.get(this.#resource.path, { limit: String(PAGE), continue: next, ...this.#selectors() }, this.#abort.signal)
-      const page = await readPage(this.#resource.kind, body)
+      const page = await readPage(this.#resource, body)
       for (const item of page.items ?? []) {
         const pause = this.#slices.pause()
         if (pause !== undefined) await pause
@@ -139,7 +140,7 @@ export class Reflector {
     const startMs = this.#world.clock.nowMs()
     let heard = false
     try {
-      for await (const event of eventsOf(this.#resource.kind, body)) {
+      for await (const event of eventsOf(this.#resource, body)) {
         watchdog.heard()
         heard = true
         const pause = this.#slices.pause()
@@ -185,7 +186,7 @@ export class Reflector {
 
   #decode(item: unknown, use: (object: ClusterObject) => void): void {
     try {
-      use(decodeObject(this.#resource.kind, item))
+      use(decodeObject(this.#resource.kind, item, this.#resource.podLabels))
     } catch (error) {
       if (!(error instanceof ObjectError)) throw error
       this.#say(`${this.#resource.kind} left out: ${error.message}`)

@@ -13,6 +13,8 @@ export interface Wanted {
   readonly labels: Selector | undefined
   /** On Namespaces and ServiceImports. */
   readonly namespaceLabels: Selector | undefined
+  /** Keys of the labels of Pods that somebody looks at. */
+  readonly podLabels?: readonly string[]
 }
 
 /** Where a cluster's objects come from. */

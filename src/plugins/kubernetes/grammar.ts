@@ -6,8 +6,17 @@ export type Parsed =
   | { readonly kind: 'bare' }
   | { readonly kind: 'invalid' }
   | { readonly kind: 'namespace'; readonly namespace: string }
-  | { readonly kind: 'service'; readonly namespace: string; readonly service: string; readonly endpoint: string; readonly cluster: string; readonly filter: PortFilter; readonly zone: ZoneFilter | undefined }
-  | { readonly kind: 'pod'; readonly namespace: string; readonly label: string }
+  | { readonly kind: 'service'; readonly namespace: string; readonly service: string } & Tail
+  /** What stands left of a pod's label means nothing to answers. */
+  | { readonly kind: 'pod'; readonly namespace: string; readonly label: string } & Tail
+
+/** What stands left of the service. */
+interface Tail {
+  readonly endpoint: string
+  readonly cluster: string
+  readonly filter: PortFilter
+  readonly zone: ZoneFilter | undefined
+}
 
 /** Empty parts match everything. */
 export interface PortFilter {
@@ -30,8 +39,6 @@ export interface Forms {
   readonly multicluster: boolean
 }
 
-type Tail = Pick<Parsed & { kind: 'service' }, 'endpoint' | 'cluster' | 'filter' | 'zone'>
-
 const ANY: Tail = { endpoint: '', cluster: '', filter: { port: '', protocol: '' }, zone: undefined }
 const BARE: Parsed = { kind: 'bare' }
 const INVALID: Parsed = { kind: 'invalid' }
@@ -49,7 +56,7 @@ export function parseClusterName(name: Name, zone: Name, forms: Forms): Parsed {
   const tail = parseTail(labels, kind, forms)
   if (tail === undefined) return INVALID
   if (first === undefined) return { kind: 'namespace', namespace }
-  return kind === 'pod' ? { kind, namespace, label: first } : { kind: 'service', namespace, service: first, ...tail }
+  return kind === 'pod' ? { kind, namespace, label: first, ...tail } : { kind: 'service', namespace, service: first, ...tail }
 }
 
 /** The labels left of the service: an endpoint, a port and protocol, an endpoint and its cluster, or a topology zone. */

@@ -61,7 +61,7 @@ export class Kubernetes implements Stage {
     if (options.endpoints) kinds.push('EndpointSlice')
     if (options.pods === 'verified') kinds.push('Pod')
     if (options.multicluster.size > 0) kinds.push('ServiceImport', 'ImportedSlice')
-    this.#wanted = { kinds, labels: options.labels, namespaceLabels: options.namespaceLabels }
+    this.#wanted = { kinds, labels: options.labels, namespaceLabels: options.namespaceLabels, podLabels: options.podLabels }
     this.quick = new QuickKubernetes(options, () => this.#feed)
     this.#snapshot = options.snapshot === undefined ? undefined : env.files.resolve(options.snapshot)
     this.#key = `${sourceKey(options.source, this.#wanted)} ${this.#snapshot ?? ''}`

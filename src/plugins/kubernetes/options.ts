@@ -29,6 +29,8 @@ export interface KubernetesOptions {
   readonly zonal: boolean
   /** Those of the zones that are answered from what other clusters share. */
   readonly multicluster: ReadonlySet<Name>
+  /** Keys of labels of pods that the block's metadata is asked for. */
+  readonly podLabels: readonly string[]
   readonly startupTimeoutMs: number
   /** File of the index, for the next start. */
   readonly snapshot: string | undefined
@@ -78,8 +80,8 @@ export const KUBERNETES_TABLE = {
   startup_timeout: duration({ initial: 5000, help: 'how long to wait for the first objects before serving without them (default 5s)' }),
 }
 
-/** Throws ConfigError. */
-export function parseKubernetes(directive: Directive, blockZones: readonly Name[]): KubernetesOptions {
+/** `podLabels`: what the block's directives name of them. Throws ConfigError. */
+export function parseKubernetes(directive: Directive, blockZones: readonly Name[], podLabels: readonly string[]): KubernetesOptions {
   const line = onlyLine(directive.lines, 'kubernetes')
   const place: Place = placeOf('kubernetes', line.token)
   const zones = line.args.length === 0 ? blockZones : readZones(line.args, place)
@@ -106,6 +108,7 @@ export function parseKubernetes(directive: Directive, blockZones: readonly Name[
     ignoreEmptyService: values.ignore,
     zonal: values.zonal,
     multicluster: multiclusterZones(values.multicluster, zones, place),
+    podLabels: values.pods === 'verified' ? podLabels : [],
     startupTimeoutMs: values.startup_timeout,
     snapshot: values.snapshot,
   }
