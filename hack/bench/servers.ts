@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 /** As the images start Node; a test compares them. */
 export const NODE_FLAGS = {
   'hearth-node': ['--max-semi-space-size=2', '--v8-pool-size=1', '--max-old-space-size-percentage=45', '--expose-gc'],
-  'hearth-cluster': ['--max-semi-space-size=8', '--v8-pool-size=1', '--max-old-space-size-percentage=45', '--expose-gc'],
+  'hearth-cluster': ['--max-semi-space-size=8', '--v8-pool-size=1', '--max-old-space-size-percentage=40', '--expose-gc'],
 } as const
 
 const ECHO = fileURLToPath(new URL('./echo.ts', import.meta.url))

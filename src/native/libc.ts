@@ -30,6 +30,8 @@ export interface Libc {
   /** Memory that does not move and belongs to this thread. Its contents are whatever they are. */
   allocate(sizeBytes: number): Memory
   free(memory: Memory): void
+  /** Gives the system what is free between what is not, of all threads: glibc keeps it. Nothing where libc has no such call. */
+  trim(): void
 }
 
 /** There is no libc to call on this machine; the reason, for people. */
@@ -90,5 +92,16 @@ function bindAll(koffi: Koffi): Libc {
       return new Memory(Number(koffi.address(pointer)), koffi.view(pointer, sizeBytes))
     },
     free: (memory) => koffi.free(BigInt(memory.base)),
+    trim: trimmer(library),
+  }
+}
+
+/** musl gives back by itself, and has no name for it. */
+function trimmer(library: ReturnType<Koffi['load']>): () => void {
+  try {
+    const trim = library.func('int malloc_trim(uint64 pad)')
+    return () => void trim(0)
+  } catch {
+    return () => undefined
   }
 }

@@ -1,11 +1,15 @@
 import { parseBytes } from './memory-budget.ts'
 
-/** What JavaScript's heap may be of the budget, garbage included; the images' entry points say the same as a percentage. */
-const HEAP_SHARE = 0.45
+/** What JavaScript's heap may be of the budget, garbage and young generation included; the images' entry points give a percentage. */
+const HEAP_SHARE = 0.5
 /** Below this nothing runs. */
 const HEAP_LEAST_MIB = 32
+/** The young generation is three semi-spaces, each of this size unless Node is told otherwise. */
+const SEMI_SPACES = 3
+const SEMI_SPACE_MIB = 16
 const MIB = 1024 * 1024
 const LIMIT = '--max-old-space-size='
+const SEMI_SPACE = '--max-semi-space-size='
 const PERCENTAGE = '--max-old-space-size-percentage='
 
 /** The flags that Node should have been started with; undefined when it was, or when there is no budget to keep to. */
@@ -17,12 +21,13 @@ export function heapFlags(given: readonly string[], args: readonly string[], lim
   if (asked === undefined && given.some((flag) => flag.startsWith(PERCENTAGE))) return undefined
   const bytes = asked ?? limitBytes
   if (bytes === Infinity) return undefined
-  return [`${LIMIT}${heapLimitMib(bytes)}`, ...given.filter((flag) => !flag.startsWith(PERCENTAGE))]
+  return [`${LIMIT}${heapLimitMib(bytes, given)}`, ...given.filter((flag) => !flag.startsWith(PERCENTAGE))]
 }
 
-/** V8's limit for the old generation. */
-export function heapLimitMib(budgetBytes: number): number {
-  return Math.max(HEAP_LEAST_MIB, Math.floor((budgetBytes * HEAP_SHARE) / MIB))
+/** V8's limit for the old generation, beside the young one that `flags` make. */
+export function heapLimitMib(budgetBytes: number, flags: readonly string[]): number {
+  const semiSpaceMib = Number(flags.find((flag) => flag.startsWith(SEMI_SPACE))?.slice(SEMI_SPACE.length) ?? SEMI_SPACE_MIB)
+  return Math.max(HEAP_LEAST_MIB, Math.floor((budgetBytes * HEAP_SHARE) / MIB) - SEMI_SPACES * semiSpaceMib)
 }
 
 /** What `-memory-budget` says among arguments that nobody has looked at yet; undefined when it does not, or says nothing that can be read. */

@@ -9,7 +9,7 @@ import { takeEarlySignals } from './early-signals.ts'
 import { Pidfile } from './pidfile.ts'
 import type { EngineChoice } from './udp-engine.ts'
 import { Server } from './server.ts'
-import { settleMemory } from './settle-memory.ts'
+import { settleMemory, trimMemory } from './settle-memory.ts'
 import { ServerView } from './view.ts'
 import { openSystemWorld, type SystemWorld } from './world.ts'
 import { cgroupLimit, describePlan, keepHeapTight, planMemory } from './memory-budget.ts'
@@ -96,6 +96,7 @@ function openWorld(program: Program, libc: Libc | NotAvailable, exit: (status: n
     })
     if (budgetBytes !== Infinity) {
       keepHeapTight()
+      if (isAvailable(libc)) trimMemory(world.clock, libc)
       world.log.info(describePlan(budgetBytes, memory))
     }
     world.log.info(`UDP engine ${world.engine.name}${world.engine.name === 'mmsg' ? `, packet workers: ${program.workers}` : ''}`)
