@@ -7,6 +7,7 @@ import { queryCommand } from './query.ts'
 import { slowCommand } from './slow.ts'
 import { topCommand } from './top.ts'
 import type { Tool } from './tool.ts'
+import { wasteCommand } from './waste.ts'
 
 /** The commands that both programs have. Without one a program serves. */
 export function commands(tool: Tool): Command[] {
@@ -15,6 +16,7 @@ export function commands(tool: Tool): Command[] {
     explainCommand(tool),
     queryCommand(tool),
     topCommand(tool),
+    wasteCommand(tool),
     slowCommand(tool),
     completionCommand(tool),
   ]

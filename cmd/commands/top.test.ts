@@ -15,7 +15,7 @@ describe('top', () => {
     let asked = 0
     const server = createServer((request, response) => {
       asked++
-      response.end(JSON.stringify(request.url!.startsWith('/seconds') ? [] : { seconds: 1, queries: 1, names: [{ key: `drawn-${asked}.`, count: 1, error: 0 }], clients: [], suffixes: [], denied: [], waste: [] }))
+      response.end(JSON.stringify(request.url!.startsWith('/seconds') ? [] : { seconds: 1, queries: 1, names: [{ key: `drawn-${asked}.`, count: 1, error: 0 }], clients: [], suffixes: [], denied: [], wasted: 0, waste: [], pods: {} }))
     }).listen(port, '127.0.0.1')
     const child = spawn('script', ['-qec', `${PROGRAM} top --interval 1 --admin 127.0.0.1:${port}`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
     let screen = ''

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import type { Hitter } from '../../src/admin/traffic/heavy-hitters.ts'
 import type { Second } from '../../src/admin/traffic/seconds.ts'
-import type { Top } from '../../src/admin/traffic/traffic.ts'
+import type { TopView } from '../../src/admin/view.ts'
 import { positiveInteger } from '../go-flags.ts'
 import { askAdmin } from './admin-client.ts'
 import { ends, EXIT } from './exit.ts'
@@ -33,7 +33,7 @@ export function topCommand(tool: Tool): Command {
     .option('--once', 'print once and end, as when the output is no terminal')
     .addOption(new Option('--format <format>', 'how to print; json prints once').choices(['text', 'json']).default('text'))
     .action((options: Options) => ends(async () => {
-      const read = async () => ({ top: await askAdmin<Top>(options.admin, '/top', { n: String(options.rows) }), seconds: await askAdmin<readonly Second[]>(options.admin, '/seconds') })
+      const read = async () => ({ top: await askAdmin<TopView>(options.admin, '/top', { n: String(options.rows) }), seconds: await askAdmin<readonly Second[]>(options.admin, '/seconds') })
       if (options.format === 'json') process.stdout.write(`${JSON.stringify((await read()).top, undefined, 2)}\n`)
       else if (options.once === true || !process.stdout.isTTY) process.stdout.write(formatTop(await read()))
       else await live(async () => formatTop(await read()), options.interval * 1000)
@@ -71,7 +71,7 @@ async function live(draw: () => Promise<string>, intervalMs: number): Promise<vo
   }
 }
 
-function formatTop({ top, seconds }: { readonly top: Top; readonly seconds: readonly Second[] }): string {
+function formatTop({ top, seconds }: { readonly top: TopView; readonly seconds: readonly Second[] }): string {
   // A terminal that does not know its size says 0.
   const width = process.stdout.columns || WIDTH
   const last = seconds.at(-1)
@@ -79,7 +79,7 @@ function formatTop({ top, seconds }: { readonly top: Top; readonly seconds: read
   return [
     `${now}; below: the last ${top.seconds} s, ${top.queries} queries`,
     ...table('NAMES', top.names, top.queries),
-    ...table('CLIENTS', top.clients, top.queries),
+    ...table('CLIENTS', top.clients.map((row) => ({ ...row, key: named(row.key, top) })), top.queries),
     ...table('NXDOMAIN BY SEARCH DOMAIN', top.suffixes, top.queries),
     ...waste(top),
   ].map((line) => line.slice(0, width)).join('\n') + '\n'
@@ -89,8 +89,15 @@ function table(title: string, rows: readonly Hitter[], total: number): string[] 
   return ['', title, ...(rows.length === 0 ? ['  none'] : rows.map(({ key, count }) => `${String(count).padStart(9)} ${(100 * count / Math.max(1, total)).toFixed(1).padStart(5)} %  ${key}`))]
 }
 
-function waste({ waste: rows }: Top): string[] {
+/** A client with the pod that it is. */
+function named(address: string, { pods }: TopView): string {
+  const pod = pods[address]
+  return pod === undefined ? address : `${address} (${pod})`
+}
+
+function waste(top: TopView): string[] {
+  const rows = top.waste
   if (rows.length === 0) return []
   return ['', 'SEARCH LISTS IN VAIN: who, for what, and what would spare it', ...rows.map(({ client, count, names, advice }) =>
-    `${String(count).padStart(9)}  ${client}  ${names.join(' ')}${advice === '' ? '' : `  → ${advice}`}`)]
+    `${String(count).padStart(9)}  ${named(client, top)}  ${names.join(' ')}${advice === '' ? '' : `  → ${advice}`}`)]
 }

@@ -17,7 +17,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   '/configuration': { answer: (view) => json(view.configuration()) },
   '/cache': { answer: (view, query) => json(view.findCached(query.get('q') ?? '', count(query))) },
   '/explain': { answer: explain },
-  '/top': { answer: (view, query) => json(view.traffic.top(count(query))) },
+  '/top': { answer: (view, query) => json(view.top(count(query))) },
   '/slow': { answer: (view) => json(view.traffic.slow()) },
   '/seconds': { answer: (view) => json(view.traffic.seconds()) },
   '/reload': { method: 'POST', answer: async (view) => json({ reloaded: await view.reload() }) },

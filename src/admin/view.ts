@@ -1,7 +1,12 @@
 import type { CachedAnswer } from '../core/stage-state.ts'
 import type { ConfigurationState, State } from './state.ts'
-import type { Traffic } from './traffic/traffic.ts'
+import type { Top, Traffic } from './traffic/traffic.ts'
 import type { Explanation, ExplainRequest } from './explanation.ts'
+
+/** Tables of what is asked most, and the pods that their clients are, by address, where the program knows them. */
+export interface TopView extends Top {
+  readonly pods: Readonly<Record<string, string>>
+}
 
 /** What the admin port shows of a program. The server makes it. */
 export interface AdminView {
@@ -11,6 +16,7 @@ export interface AdminView {
   configuration(): ConfigurationState
   findCached(text: string, limit: number): readonly CachedAnswer[]
   readonly traffic: Traffic
+  top(rows: number): TopView
   /** Reads the Corefile again. False when the old one stays. */
   reload(): Promise<boolean>
 }

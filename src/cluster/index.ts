@@ -115,6 +115,17 @@ export class ClusterIndex {
     return undefined
   }
 
+  /** `NAMESPACE/NAME` of the pod that has this address, from its own record where Pods are watched, else from an endpoint that names it. */
+  podAt(ip: string): string | undefined {
+    const pod = this.podsOf(ip)[0]
+    if (pod !== undefined) return `${pod.namespace}/${pod.name}`
+    for (const slice of this.slicesOf(ip)) {
+      const name = slice.addresses.find((address) => canonical(address.text) === ip)?.targetName
+      if (name !== undefined && name !== '') return `${slice.namespace}/${name}`
+    }
+    return undefined
+  }
+
   /** For readers of octets: the record with this key (`RecordTable.findKey`), or 0. */
   findPacked(kind: Kind, key: Uint8Array, from: number, to: number): Ref {
     return this.#hidden.has(kind) ? 0 : this.#tables[kind].findKey(key, from, to)

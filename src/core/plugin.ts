@@ -53,6 +53,8 @@ export interface Stage {
   findCached?(text: string, limit: number): readonly CachedAnswer[]
   /** The address of a pod, `NAMESPACE/NAME`, for `explain --client`. */
   podAddress?(namespace: string, name: string): string | undefined
+  /** The pod that has an address, as `NAMESPACE/NAME`, for tables of clients. */
+  podAt?(address: string): string | undefined
   /** What `k8s_external` asks of the stage that knows a cluster. */
   readonly externals?: Externals
   /** A trace for a query that is about to come to the block, for `trace`; undefined for none. */

@@ -1,7 +1,7 @@
 import type { Explanation, ExplainRequest } from '../admin/explanation.ts'
 import { summarize, type AgentState, type ConfigurationState, type State } from '../admin/state.ts'
 import type { Traffic } from '../admin/traffic/traffic.ts'
-import { Refusal, type AdminView } from '../admin/view.ts'
+import { Refusal, type AdminView, type TopView } from '../admin/view.ts'
 import type { CachedAnswer } from '../core/stage-state.ts'
 import { textOf } from './corefile-source.ts'
 import { explainQuery, explainSearch } from './explain.ts'
@@ -32,6 +32,17 @@ export class ServerView implements AdminView {
 
   get traffic(): Traffic {
     return this.#world.traffic
+  }
+
+  top(rows: number): TopView {
+    const top = this.traffic.top(rows)
+    const stages = this.#server.current?.stages.filter((stage) => stage.podAt !== undefined) ?? []
+    const addresses = new Set([...top.clients.map(({ key }) => key), ...top.waste.map(({ client }) => client)])
+    const pods = [...addresses].flatMap((address) => {
+      const pod = stages.map((stage) => stage.podAt!(address)).find((found) => found !== undefined)
+      return pod === undefined ? [] : [[address, pod] as const]
+    })
+    return { ...top, pods: Object.fromEntries(pods) }
   }
 
   async state(): Promise<State> {

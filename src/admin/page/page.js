@@ -162,9 +162,11 @@ function drawCluster(stages) {
 
 function drawTop(top) {
   setText('top-note', `${top.queries.toLocaleString('en')} queries in ${top.seconds < 120 ? `${top.seconds} s` : `${Math.round(top.seconds / 60)} min`}`)
-  for (const id of ['names', 'clients', 'suffixes']) draw(id, [top[id], top.queries], ([rows, total]) => bars(rows, total))
+  const named = (address) => (top.pods[address] === undefined ? address : `${address} (${top.pods[address]})`)
+  const tables = { names: top.names, clients: top.clients.map((row) => ({ ...row, key: named(row.key) })), suffixes: top.suffixes }
+  for (const [id, rows] of Object.entries(tables)) draw(id, [rows, top.queries], ([shown, total]) => bars(shown, total))
   show('waste-section', top.waste.length > 0)
-  draw('waste', top.waste, (rows) => rows.map(({ client, count, names, advice }) => row(cell(client, 'mono'), cell(count.toLocaleString('en'), 'number'), cell(names.join(' '), 'mono'), cell(advice === '' ? 'the names have no dot' : advice, 'mono'))))
+  draw('waste', top.waste, (rows) => rows.map(({ client, count, names, advice }) => row(cell(named(client), 'mono'), cell(count.toLocaleString('en'), 'number'), cell(names.join(' '), 'mono'), cell(advice, 'mono'))))
 }
 
 function bars(rows, total) {

@@ -104,6 +104,7 @@ describe('traffic', () => {
     assert.deepEqual(top.clients.map(({ key, count }) => `${key} ${count}`), ['10.0.0.7 12', '10.0.0.1 1'])
     assert.deepEqual(top.names.map(({ count }) => count), [3, 3])
     assert.deepEqual(top.suffixes.map(({ key, count }) => `${key} ${count}`), ['cluster.local. 3', 'shop.svc.cluster.local. 3'])
+    assert.equal(top.wasted, 9)
     assert.deepEqual(top.waste, [{ client: '10.0.0.7', count: 9, names: ['api.example.com'], advice: 'dnsConfig: { options: [{ name: ndots, value: "2" }] }' }])
   })
 

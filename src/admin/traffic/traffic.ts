@@ -52,6 +52,8 @@ export interface Top {
   /** NXDOMAIN by the search domain that was put behind the name. */
   readonly suffixes: readonly Hitter[]
   readonly denied: readonly Hitter[]
+  /** Queries that search lists made in vain, of all clients. */
+  readonly wasted: number
   readonly waste: readonly SearchWaste[]
 }
 
@@ -119,6 +121,7 @@ export class Traffic {
       clients: this.#clients.top(n, nowMs),
       suffixes: this.#suffixes.top(n, nowMs),
       denied: this.#denied.top(n, nowMs),
+      wasted: this.#wasteClients.total(nowMs),
       waste: this.#waste(n, nowMs),
     }
   }

@@ -134,6 +134,10 @@ export class Kubernetes implements Stage {
     return this.#feed.index.addressOfPod(namespace, name)
   }
 
+  podAt(address: string): string | undefined {
+    return this.#feed.index.podAt(address)
+  }
+
   query(q: Query): Verdict | Promise<Verdict> {
     const { name, type } = q.question
     const matched = matchZone(this.#options.zones, name)

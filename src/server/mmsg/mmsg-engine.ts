@@ -23,8 +23,6 @@ import { ReplyBatch } from './reply-batch.ts'
 const PACKETS = 16_384
 /** How often the program's own rates take in what workers have answered. */
 const LOOK_MS = 1000
-/** Names that are told of at one look; of more, a sample stands for all. */
-const NAMED_AT_ONCE = 256
 /** How often workers hear that the main thread runs. */
 const BEAT_MS = 200
 /** A burst that arrives while a worker has no processor waits in the kernel up to this size, as far as the kernel allows. */
@@ -126,10 +124,9 @@ export class MmsgEngine implements UdpEngine {
   #look(): void {
     const hits = this.#threads.reduce((sum, thread) => sum + thread.control.counts.hits, 0)
     if (hits !== this.#seenHits) {
-      const { traffic } = this.#world
-      traffic.countMany((hits - this.#seenHits) >>> 0)
-      this.packets.nameHits(NAMED_AT_ONCE, Math.random(), (name, rcode, times) => traffic.sampled(name, '', rcode, times))
+      this.#world.traffic.countMany((hits - this.#seenHits) >>> 0)
     }
+    for (const { samples } of this.#threads) samples.take((...sample) => this.#world.traffic.sampled(...sample))
     this.#seenHits = hits
   }
 

@@ -47,11 +47,6 @@ export class PacketKeeper implements KeepsPackets {
     return this.#store.hits(kept)
   }
 
-  /** See `PacketStore.nameHits`. */
-  nameHits(...args: Parameters<PacketStore['nameHits']>): void {
-    this.#store.nameHits(...args)
-  }
-
   takeStreak(kept: Kept): Streak | undefined {
     return this.#store.takeStreak(kept)
   }

@@ -40,22 +40,6 @@ describe('the packet cache', () => {
     assert.equal(packets.size, 1)
   })
 
-  test('tells which names were answered how often since the last time; of many a sample stands for all', () => {
-    const { packets, reader } = desk(64)
-    for (const name of ['a.example.', 'b.example.', 'c.example.']) store(packets, name, 1, 7)
-    const told = (limit: number, chance = 0) => {
-      const names: string[] = []
-      packets.nameHits(limit, chance, (name, rcode, hits) => { names.push(`${name} ${rcode} ${hits}`) })
-      return names.sort()
-    }
-    for (const name of ['A.example.', 'a.example.', 'b.example.']) answer(reader, packetFor(name))
-    assert.deepEqual(told(10), ['a.example. 0 2', 'b.example. 0 1'])
-    assert.deepEqual(told(10), [])
-    for (const name of ['a.example.', 'b.example.', 'c.example.']) answer(reader, packetFor(name))
-    assert.deepEqual(told(2, 0.9), ['b.example. 0 2'])
-    assert.deepEqual(told(2), [])
-  })
-
   test('is bounded, and what is asked for stays through a flood of other names', () => {
     const { packets, reader } = desk(256)
     const hot = packetFor('hot.example.')

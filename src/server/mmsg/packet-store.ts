@@ -1,7 +1,6 @@
 import type { Kept, PacketCache, Streak } from '../../core/quick.ts'
 import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { QuickReply } from '../../core/quick-reply.ts'
-import { readName, type Name } from '../../wire/name.ts'
 import { keyFlags, packetHash, type HashKey } from './packet-hash.ts'
 import { readLayout, type Layout } from './packet-layout.ts'
 import { CONTENT_BYTES, DOUBLE, MARK, SLOT_WORDS, WAYS, WORD, type PacketMemory } from './packet-memory.ts'
@@ -27,8 +26,6 @@ export class PacketStore implements PacketCache {
   readonly #placeOf: Int32Array
   /** Hits at the last look, by slot. */
   readonly #seen: Int32Array
-  /** Hits that `nameHits` has told of, by slot. */
-  readonly #told: Int32Array
   readonly #free: number[] = []
   #used = 0
   #hand = 0
@@ -39,7 +36,6 @@ export class PacketStore implements PacketCache {
     this.#owners = Array.from({ length: memory.slots }, () => undefined)
     this.#placeOf = new Int32Array(memory.slots)
     this.#seen = new Int32Array(memory.slots)
-    this.#told = new Int32Array(memory.slots)
   }
 
   get size(): number {
@@ -73,24 +69,6 @@ export class PacketStore implements PacketCache {
     let sum = 0
     for (const slot of kept.places) sum += Atomics.load(this.#memory.words, slot * SLOT_WORDS + WORD.HITS)
     return sum
-  }
-
-  /**
-   * Names what workers have answered since the last call, lower-cased, with rcode and times. Of more than `limit` slots every so many
-   * stand for all; where they begin is up to the caller (0 to below 1).
-   */
-  nameHits(limit: number, chance: number, tell: (name: Name, rcode: number, hits: number) => void): void {
-    const { words, bytes } = this.#memory
-    const hit: number[] = []
-    for (let slot = 0; slot < this.#used; slot++) if (words[slot * SLOT_WORDS + WORD.HITS] !== this.#told[slot]) hit.push(slot)
-    const stride = Math.max(1, Math.ceil(hit.length / limit))
-    hit.forEach((slot, i) => {
-      const at = slot * SLOT_WORDS
-      const hits = Atomics.load(words, at + WORD.HITS)
-      const since = (hits - this.#told[slot]!) >>> 0
-      this.#told[slot] = hits
-      if (i % stride === Math.floor(chance * stride) && words[at + WORD.SCOPE] !== 0) tell(readName(bytes, (at + WORD.CONTENT) * 4).name, (words[at + WORD.FLAGS]! >>> 24) & 0x0f, since * stride)
-    })
   }
 
   takeStreak(kept: Kept): Streak | undefined {
@@ -186,7 +164,7 @@ export class PacketStore implements PacketCache {
     words[at + WORD.POSITIONS] = layout.ttls.length | (layout.addresses.length << 8) | (layout.addressBytes << 16)
     words[at + WORD.LIMIT_ROW] = site.udpSizeLimit | (site.row << 16)
     words[at + WORD.PAUSE] = kept.pauseMs
-    words[at + WORD.HITS] = this.#seen[slot] = this.#told[slot] = 0
+    words[at + WORD.HITS] = this.#seen[slot] = 0
     words[at + WORD.STREAK] = 0
     words[at + WORD.ANEW] = 0
     doubles[at / 2 + DOUBLE.UNTIL] = kept.untilMs

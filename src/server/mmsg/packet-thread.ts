@@ -3,6 +3,7 @@ import type { Log } from '../../base/log.ts'
 import { clockOriginMs } from './clock-origin.ts'
 import { Control, type WorkerSocket } from './control.ts'
 import type { HashKey } from './packet-hash.ts'
+import { HitSamples } from './hit-samples.ts'
 import { MissRing } from './miss-ring.ts'
 import { TallyMemory } from './tally-memory.ts'
 import type { WorkerStart } from './worker.ts'
@@ -30,6 +31,7 @@ export class PacketThread {
   readonly control = new Control()
   readonly rings = { fair: new MissRing(this.control, 'fair'), excess: new MissRing(this.control, 'excess') }
   readonly tallies = new TallyMemory()
+  readonly samples = new HitSamples()
   readonly #world: ThreadWorld
   readonly #sockets: WorkerSocket[] = []
   /** Version of the list that a socket is no longer in, by its number. */
@@ -90,7 +92,7 @@ export class PacketThread {
 
   #start(): Worker {
     const start: WorkerStart = {
-      control: this.control.buffer, rings: { fair: this.rings.fair.buffer, excess: this.rings.excess.buffer }, cache: this.#world.cache, tallies: this.tallies.buffer, key: this.#world.key,
+      control: this.control.buffer, rings: { fair: this.rings.fair.buffer, excess: this.rings.excess.buffer }, cache: this.#world.cache, tallies: this.tallies.buffer, samples: this.samples.buffer, key: this.#world.key,
       originMs: clockOriginMs(), waitMs: WAIT_MS,
     }
     const worker = new Worker(WORKER, { workerData: start, name: 'packets', resourceLimits: HEAP_MB, trackUnmanagedFds: false })

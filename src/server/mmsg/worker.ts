@@ -8,6 +8,7 @@ import { AF } from '../../native/socket-address.ts'
 import { clockOriginMs } from './clock-origin.ts'
 import { ClientBuckets, FAIR_PER_SECOND, mix, REFUSALS_PER_SECOND } from '../client-buckets.ts'
 import { Control, SOCKET_LIMIT, type RingName } from './control.ts'
+import { HitSamples } from './hit-samples.ts'
 import { MissRing } from './miss-ring.ts'
 import { PacketMemory } from './packet-memory.ts'
 import { PacketReader } from './packet-reader.ts'
@@ -22,6 +23,7 @@ export interface WorkerStart {
   readonly rings: Readonly<Record<RingName, SharedArrayBuffer>>
   readonly cache: SharedArrayBuffer
   readonly tallies: SharedArrayBuffer
+  readonly samples: SharedArrayBuffer
   readonly key: HashKey
   /** `clockOriginMs` of the main thread. */
   readonly originMs: number
@@ -50,6 +52,7 @@ class PacketWorker {
   readonly #refusals: ClientBuckets
   readonly #reader: PacketReader
   readonly #tallies: TallyMemory
+  readonly #samples: HitSamples
   readonly #waitMs: number
   readonly #originMs: number
   readonly #question = new QuickQuestion()
@@ -70,6 +73,7 @@ class PacketWorker {
     this.#refusals = new ClientBuckets(REFUSALS_PER_SECOND, start.key.k0)
     this.#reader = new PacketReader(new PacketMemory(start.cache), start.key)
     this.#tallies = new TallyMemory(start.tallies)
+    this.#samples = new HitSamples(start.samples)
     this.#waitMs = start.waitMs
     this.#originMs = start.originMs - clockOriginMs()
     this.#in = new Datagrams(libc, BATCH, QUERY_BYTES)
@@ -126,6 +130,7 @@ class PacketWorker {
   #answer(socket: number, fd: number, count: number): void {
     const nowMs = performance.now() - this.#originMs
     const scope = this.#control.scope(socket)
+    this.#samples.follow()
     const { id } = this.#sockets[socket]!
     const heads = { fair: this.#fair.head, excess: this.#excess.head }
     const before = heads.fair + heads.excess
@@ -197,6 +202,7 @@ class PacketWorker {
     if (size === 0) return 0
     const { row, rcode, denial } = this.#reader
     this.#tallies.count(row, question, rcode, denial, size - question.optLength)
+    this.#samples.hit(question, rcode, memory.words, this.#in.name(i) >> 2)
     this.#rows[to] = row
     return size
   }
