@@ -4,8 +4,10 @@
  */
 export const SLOT_BYTES = 640
 export const SLOT_WORDS = SLOT_BYTES / 4
-/** Places that a hash can be in. */
+/** Places that a hash can be in: a line of the processor's cache. */
 export const WAYS = 8
+/** Words of a place: the hash, and its slot plus one, or 0 for none. */
+export const PLACE_WORDS = 2
 
 /** Words of a slot. Those from HITS on change without the version; the others only while it is odd. */
 export const WORD = {
@@ -48,27 +50,22 @@ export class PacketMemory {
   readonly halves: Uint16Array
   readonly bytes: Uint8Array
   readonly doubles: Float64Array
-  /** Hash by place, and slot plus one by place; 0 for none. */
-  readonly hashes: Int32Array
-  readonly places: Int32Array
+  readonly index: Int32Array
 
   /** With a number: new, for so many slots, a power of two. With a buffer: another thread's view. */
   constructor(memory: number | SharedArrayBuffer) {
     this.slots = typeof memory === 'number' ? memory : memory.byteLength / (SLOT_BYTES + 16)
     this.buffer = typeof memory === 'number' ? new SharedArrayBuffer(memory * (SLOT_BYTES + 16)) : memory
-    const places = this.slots * 2
-    this.buckets = places / WAYS
-    const index = this.slots * SLOT_BYTES
+    this.buckets = (this.slots * 2) / WAYS
     this.words = new Int32Array(this.buffer)
     this.halves = new Uint16Array(this.buffer)
     this.bytes = new Uint8Array(this.buffer)
     this.doubles = new Float64Array(this.buffer)
-    this.hashes = new Int32Array(this.buffer, index, places)
-    this.places = new Int32Array(this.buffer, index + places * 4, places)
+    this.index = new Int32Array(this.buffer, this.slots * SLOT_BYTES)
   }
 
-  /** The first place of a hash. */
+  /** Where in `index` the places of a hash begin. */
   bucket(hash: number): number {
-    return ((hash >>> 0) % this.buckets) * WAYS
+    return (hash & (this.buckets - 1)) * WAYS * PLACE_WORDS
   }
 }

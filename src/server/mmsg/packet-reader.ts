@@ -1,6 +1,6 @@
 import type { QuickQuestion } from '../../core/quick-question.ts'
 import { keyFlags, packetHash, type HashKey } from './packet-hash.ts'
-import { DOUBLE, MARK, SLOT_WORDS, WAYS, WORD, type PacketMemory } from './packet-memory.ts'
+import { DOUBLE, MARK, PLACE_WORDS, SLOT_WORDS, WAYS, WORD, type PacketMemory } from './packet-memory.ts'
 
 /** UDP replies above these are compressed, which is left to the main thread (specification 11.3). */
 const PLAIN_UDP_BYTES = { 1: 1480, 2: 1220 } as const
@@ -36,9 +36,10 @@ export class PacketReader {
   answer(question: QuickQuestion, from: Out, scope: number, nowMs: number, out: Out, to: number): number {
     const memory = this.#memory
     const hash = packetHash(this.#key, scope, question)
-    for (let place = memory.bucket(hash), end = place + WAYS; place < end; place++) {
-      if (memory.hashes[place] !== hash) continue
-      const slot = (memory.places[place]! - 1) * SLOT_WORDS
+    const { index } = memory
+    for (let place = memory.bucket(hash), end = place + WAYS * PLACE_WORDS; place < end; place += PLACE_WORDS) {
+      if (index[place] !== hash) continue
+      const slot = (index[place + 1]! - 1) * SLOT_WORDS
       if (slot < 0) continue
       const version = Atomics.load(memory.words, slot)
       if ((version & 1) !== 0) continue
@@ -128,7 +129,8 @@ export class PacketReader {
 
   #countHit(slot: number, nowMs: number): void {
     const { words, doubles } = this.#memory
-    Atomics.add(words, slot + WORD.HITS, 1)
+    // Whoever counts at the same time may lose one: it says which replies are worth their place, and no number that is shown.
+    words[slot + WORD.HITS]!++
     const pause = words[slot + WORD.PAUSE]!
     if (pause === 0) return
     if (nowMs - doubles[slot / 2 + DOUBLE.LAST_HIT]! > pause) {

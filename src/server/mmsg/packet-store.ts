@@ -3,7 +3,7 @@ import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { QuickReply } from '../../core/quick-reply.ts'
 import { keyFlags, packetHash, type HashKey } from './packet-hash.ts'
 import { readLayout, type Layout } from './packet-layout.ts'
-import { CONTENT_BYTES, DOUBLE, MARK, SLOT_WORDS, WAYS, WORD, type PacketMemory } from './packet-memory.ts'
+import { CONTENT_BYTES, DOUBLE, MARK, PLACE_WORDS, SLOT_WORDS, WAYS, WORD, type PacketMemory } from './packet-memory.ts'
 
 /** Slots that are looked at for one that nobody used lately. */
 const LOOKED_AT = 64
@@ -46,16 +46,17 @@ export class PacketStore implements PacketCache {
   put(question: QuickQuestion, reply: QuickReply, kept: Kept, site: Site): void {
     const hash = packetHash(this.#key, site.scope, question)
     const place = this.#choosePlace(hash, question, site.scope)
-    if (this.#memory.hashes[place] === hash && this.#owners[this.#memory.places[place]! - 1] === kept) return
+    const { index } = this.#memory
+    if (index[place] === hash && this.#owners[index[place + 1]! - 1] === kept) return
     const layout = readLayout(question, reply, site.shuffles)
     if (layout === undefined || sizeOf(question, reply, layout) > CONTENT_BYTES) return
-    const slot = this.#memory.places[place] === 0 ? this.#takeSlot() : this.#memory.places[place]! - 1
+    const slot = index[place + 1] === 0 ? this.#takeSlot() : index[place + 1]! - 1
     this.#disown(slot)
     this.#write(slot, question, reply, kept, site, layout)
     this.#owners[slot] = kept
     this.#placeOf[slot] = place
-    this.#memory.hashes[place] = hash
-    this.#memory.places[place] = slot + 1
+    index[place] = hash
+    index[place + 1] = slot + 1
     kept.places.push(slot)
   }
 
@@ -85,13 +86,13 @@ export class PacketStore implements PacketCache {
 
   /** The place of the same question, else a free one, else that of the slot with the fewest hits since the last look. */
   #choosePlace(hash: number, question: QuickQuestion, scope: number): number {
-    const { hashes, places, words } = this.#memory
+    const { index, words } = this.#memory
     const bucket = this.#memory.bucket(hash)
     let best = bucket
     let fewest = Infinity
-    for (let place = bucket; place < bucket + WAYS; place++) {
-      const slot = places[place]! - 1
-      if (slot >= 0 && hashes[place] === hash && this.#isFor(slot, question, scope)) return place
+    for (let place = bucket; place < bucket + WAYS * PLACE_WORDS; place += PLACE_WORDS) {
+      const slot = index[place + 1]! - 1
+      if (slot >= 0 && index[place] === hash && this.#isFor(slot, question, scope)) return place
       const used = slot < 0 ? -1 : (words[slot * SLOT_WORDS + WORD.HITS]! - this.#seen[slot]!) >>> 0
       if (used >= fewest) continue
       fewest = used
@@ -136,15 +137,15 @@ export class PacketStore implements PacketCache {
 
   /** Nothing is answered from the slot any more, and it can be used anew. */
   #release(slot: number): void {
-    const { words, doubles, places, hashes } = this.#memory
+    const { words, doubles, index } = this.#memory
     const at = slot * SLOT_WORDS
     Atomics.add(words, at, 1)
     doubles[at / 2 + DOUBLE.UNTIL] = 0
     words[at + WORD.SCOPE] = 0
     Atomics.add(words, at, 1)
     const place = this.#placeOf[slot]!
-    places[place] = 0
-    hashes[place] = 0
+    index[place] = 0
+    index[place + 1] = 0
     this.#owners[slot] = undefined
     this.#free.push(slot)
   }

@@ -37,12 +37,13 @@ export class TallyMemory {
     numbers[at + AT.REPLIES + rcode]!++
     if (question.do) numbers[at + AT.DNSSEC_OK]!++
     numbers[at + (denial ? AT.DENIAL : AT.SUCCESS)]!++
-    this.#observe(at + REQUEST_SIZES, BUCKETS.SIZE, question.length)
-    this.#observe(at + REPLY_SIZES, BUCKETS.SIZE, replyBytes)
+    this.#observe(at + REQUEST_SIZES, BUCKETS.SIZE, question.length, 1)
+    this.#observe(at + REPLY_SIZES, BUCKETS.SIZE, replyBytes, 1)
   }
 
-  countDuration(row: number, seconds: number): void {
-    this.#observe(row * ROW + AT.DURATIONS, BUCKETS.TB, seconds)
+  /** Of so many queries that took as long. */
+  countDurations(row: number, seconds: number, times: number): void {
+    this.#observe(row * ROW + AT.DURATIONS, BUCKETS.TB, seconds, times)
   }
 
   /** Adds a row to `sum`, which has room for `TALLY_NUMBERS`. */
@@ -50,11 +51,11 @@ export class TallyMemory {
     for (let i = 0; i < ROW; i++) sum[i]! += this.#numbers[row * ROW + i]!
   }
 
-  #observe(at: number, bounds: readonly number[], value: number): void {
+  #observe(at: number, bounds: readonly number[], value: number, times: number): void {
     let i = 0
     while (i < bounds.length && value > bounds[i]!) i++
-    this.#numbers[at + i]!++
-    this.#numbers[at + bounds.length + 1]! += value
+    this.#numbers[at + i]! += times
+    this.#numbers[at + bounds.length + 1]! += value * times
   }
 }
 

@@ -32,9 +32,9 @@ export interface WorkerStart {
 }
 
 const BATCH = 64
-/** Queries are at most this long; more is cut off, and the cut packet is malformed. */
-const QUERY_BYTES = 4096
-const REPLY_BYTES = 2048
+/** Queries are at most this long; more is cut off, and the cut packet is malformed. No powers of two: all rows would share the same few lines of the processor's cache. */
+const QUERY_BYTES = 4096 + 64
+const REPLY_BYTES = 2048 + 64
 /** Full batches read from one socket before the others have their turn. */
 const ROUNDS = 8
 const POLLIN = 1
@@ -63,6 +63,9 @@ class PacketWorker {
   readonly #voucher: Voucher
   #sockets: readonly { readonly id: number; readonly fd: number }[] = []
   #version = 0
+  /** Where the rings of misses end, while a batch is dealt with. */
+  readonly #heads: Record<RingName, number> = { fair: 0, excess: 0 }
+  readonly #counts = { hits: 0, misses: 0, overflows: 0, refused: 0, unsent: 0 }
 
   constructor(start: WorkerStart, libc: Libc) {
     this.#libc = libc
@@ -132,7 +135,9 @@ class PacketWorker {
     const scope = this.#control.scope(socket)
     this.#samples.follow()
     const { id } = this.#sockets[socket]!
-    const heads = { fair: this.#fair.head, excess: this.#excess.head }
+    const heads = this.#heads
+    heads.fair = this.#fair.head
+    heads.excess = this.#excess.head
     const before = heads.fair + heads.excess
     let hits = 0
     let refused = 0
@@ -158,7 +163,13 @@ class PacketWorker {
       this.#control.ring()
     }
     const unsent = hits + refused > 0 ? this.#send(fd, hits + refused, nowMs) : 0
-    this.#control.count({ hits, misses: count - hits - refused - overflows, overflows, refused, unsent })
+    const counts = this.#counts
+    counts.hits = hits
+    counts.misses = count - hits - refused - overflows
+    counts.overflows = overflows
+    counts.refused = refused
+    counts.unsent = unsent
+    this.#control.count(counts)
   }
 
   #reply(out: number, to: number, size: number): void {
@@ -217,7 +228,11 @@ class PacketWorker {
   #send(fd: number, count: number, startMs: number): number {
     const unsent = sendAll(this.#libc, fd, this.#out, count, 0)
     const seconds = (performance.now() - this.#originMs - startMs) / 1000
-    for (let i = 0; i < count; i++) if (this.#rows[i] !== NO_ROW) this.#tallies.countDuration(this.#rows[i]!, seconds)
+    for (let from = 0, end = 0; from < count; from = end) {
+      const row = this.#rows[from]!
+      while (end < count && this.#rows[end] === row) end++
+      if (row !== NO_ROW) this.#tallies.countDurations(row, seconds, end - from)
+    }
     return unsent
   }
 }
