@@ -24,6 +24,7 @@ import { loopPlugin } from './loop/index.ts'
 import { metadataPlugin } from './metadata/index.ts'
 import { minimalPlugin } from './minimal/index.ts'
 import { multisocketPlugin } from './multisocket/index.ts'
+import { noAaaaPlugin } from './no_aaaa/index.ts'
 import { nsidPlugin } from './nsid/index.ts'
 import { pprofPlugin } from './pprof/index.ts'
 import { prometheusPlugin } from './prometheus/index.ts'
@@ -66,6 +67,7 @@ export const PLUGINS: readonly Plugin[] = [
   rewritePlugin,
   autopathPlugin,
   aclPlugin,
+  noAaaaPlugin,
   cachePlugin,
   headerPlugin,
   tlsPlugin,
