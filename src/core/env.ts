@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Key } from '../corefile/tree.ts'
+import type { ExtendedError } from '../wire/edns.ts'
 import type { Edns, Message, Question } from '../wire/message.ts'
 import type { Name } from '../wire/name.ts'
 import type { ByteBudget } from './byte-budget.ts'
@@ -65,6 +66,8 @@ export interface Answer {
   /** False when no stage wrote a message and only the rcode counts. */
   readonly written: boolean
   readonly error: Error | undefined
+  /** What clients are told of that. */
+  readonly extendedError: ExtendedError | undefined
   /** Name of the stage that answered; empty for none. */
   readonly by: string
   /** The question's OPT as the stages it went through left it. */

@@ -3,6 +3,9 @@ import { fitReply } from '../wire/encode.ts'
 import { mirrorOpt, replyLimit } from '../core/mirror-opt.ts'
 import { replyTo, type Query } from '../core/query.ts'
 
+/** Letters of a reason that go to clients, so that the answer stays small. */
+const EXTRA_TEXT = 200
+
 /** Options that a reply copies from the client's OPT when no stage made an OPT of its own (specification 2.4). */
 const ECHOED = new Set<number>([EDNS.NSID, EDNS.EXPIRE, EDNS.COOKIE, EDNS.TCP_KEEPALIVE, EDNS.PADDING])
 
@@ -30,5 +33,5 @@ export function finishReply(q: Query, echoed: { has(code: number): boolean }): U
 /** Why there is no better answer, for clients with EDNS (RFC 8914). */
 function tellError({ reply, request, extendedError }: Query): void {
   if (extendedError === undefined || request.edns === undefined || reply.edns === undefined) return
-  reply.edns = { ...reply.edns, options: [...reply.edns.options, extendedErrorOption(extendedError.code, extendedError.text)] }
+  reply.edns = { ...reply.edns, options: [...reply.edns.options, extendedErrorOption(extendedError.code, extendedError.text.slice(0, EXTRA_TEXT))] }
 }

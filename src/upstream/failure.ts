@@ -24,13 +24,10 @@ export type FailureKind =
   | 'closed'
   | 'full'
 
-/** Octets of text that go to clients, so that the answer stays small. */
-const EXTRA_TEXT = 200
-
 /** What clients are told of a failure (RFC 8914 4.23, 4.24): nobody answered, or the network would not have it. */
 export function extendedErrorOf(error: Error): ExtendedError {
   const network = error instanceof UpstreamError && (error.kind === 'dial' || error.kind === 'refused' || error.kind === 'closed')
-  return { code: network ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY, text: error.message.slice(0, EXTRA_TEXT) }
+  return { code: network ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY, text: error.message }
 }
 
 /** The system's error in the words of Go. */

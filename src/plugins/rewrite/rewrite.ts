@@ -58,7 +58,7 @@ export class Rewrite implements Stage {
     if (answer.written) {
       q.adopt(answer.message)
       for (const edit of rewritten.edits) if (edit.retarget !== undefined) await this.#retarget(q, edit.retarget)
-    } else q.fail(answer.message.rcode, answer.error)
+    } else q.fail(answer.message.rcode, answer.error, answer.extendedError)
     q.error = answer.error
     applyEdits(q, rewritten, this.#env.echoed)
     return DONE
