@@ -59,6 +59,7 @@ const SAME: readonly { readonly set: readonly string[]; readonly folders: readon
   { set: ['cluster.enabled=false'], folders: ['node/overlays/iptables', 'node/cleanup'] },
   { set: ['cluster.enabled=false', 'node.mode=ipvs'], folders: ['node/overlays/ipvs', 'node/cleanup'] },
   { set: ['cluster.enabled=false', 'node.mode=cilium'], folders: ['node/overlays/cilium'] },
+  { set: ['cluster.enabled=false', 'node.autopathPods=true'], folders: ['node/overlays/autopath-pods', 'node/cleanup'] },
   { set: [], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup'] },
   { set: ['networkPolicy.enabled=true'], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup', 'network-policies'] },
   { set: ['monitoring.podMonitor=true', 'monitoring.prometheusRule=true'], folders: ['cluster/base', 'node/overlays/iptables', 'node/cleanup', 'observability/monitors'] },

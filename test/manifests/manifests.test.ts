@@ -15,6 +15,7 @@ interface Manifest {
   readonly kind: string
   readonly metadata: { readonly name: string; readonly namespace?: string }
   readonly data?: Readonly<Record<string, string>>
+  readonly automountServiceAccountToken?: boolean
   readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[]
   readonly spec?: { readonly replicas?: number; readonly updateStrategy?: unknown; readonly selector: Selector; readonly template: { readonly metadata: { readonly labels: Readonly<Record<string, string>> }; readonly spec: PodSpec } }
 }
@@ -31,7 +32,7 @@ interface PodSpec {
   readonly initContainers?: readonly { readonly args: readonly string[] }[]
   readonly hostNetwork?: boolean
   readonly securityContext?: { readonly runAsNonRoot?: boolean; readonly runAsUser?: number; readonly sysctls?: readonly { readonly name: string; readonly value: string }[] }
-  readonly containers: readonly { readonly args: readonly string[]; readonly ports?: unknown; readonly startupProbe?: Probe; readonly readinessProbe?: Probe; readonly livenessProbe?: Probe; readonly resources: { readonly requests: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> }; readonly securityContext: { readonly readOnlyRootFilesystem: boolean; readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] } } }[]
+  readonly containers: readonly { readonly args: readonly string[]; readonly env?: unknown; readonly ports?: unknown; readonly startupProbe?: Probe; readonly readinessProbe?: Probe; readonly livenessProbe?: Probe; readonly resources: { readonly requests: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> }; readonly securityContext: { readonly readOnlyRootFilesystem: boolean; readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] } } }[]
 }
 
 const skip = lacks({ commands: ['kubectl'] })
@@ -47,7 +48,7 @@ function only(manifests: readonly Manifest[], kind: string, name: string): Manif
   return found[0]!
 }
 
-for (const folder of ['node/overlays/iptables', 'node/overlays/ipvs', 'node/overlays/cilium', 'cluster/base', 'cluster/autoscaler', 'cluster/multicluster']) {
+for (const folder of ['node/overlays/iptables', 'node/overlays/ipvs', 'node/overlays/cilium', 'node/overlays/autopath-pods', 'cluster/base', 'cluster/autoscaler', 'cluster/multicluster']) {
   test(`manifests/${folder} builds, and its Corefiles parse`, { skip }, () => {
     const manifests = build(folder)
     for (const manifest of manifests.filter((each) => each.kind === 'ConfigMap')) {
@@ -98,6 +99,18 @@ test('with Cilium the agent is an ordinary pod without rights, and Cilium redire
   assert.equal(pod.hostNetwork, undefined)
   assert.deepEqual(pod.containers[0]!.securityContext.capabilities, { drop: ['ALL'], add: ['NET_BIND_SERVICE'] })
   only(manifests, 'CiliumLocalRedirectPolicy', 'node-local-dns')
+})
+
+test('for autopath @pods the agent knows its node and may watch Pods; its Corefile is the base\'s with one line more', { skip }, () => {
+  const manifests = build('node/overlays/autopath-pods')
+  assert.deepEqual(only(manifests, 'ClusterRole', 'node-local-dns').rules, [{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }])
+  assert.equal(only(manifests, 'ServiceAccount', 'node-local-dns').automountServiceAccountToken, true)
+  assert.equal(only(build('node/overlays/iptables'), 'ServiceAccount', 'node-local-dns').automountServiceAccountToken, false)
+  assert.deepEqual(only(manifests, 'DaemonSet', 'node-local-dns').spec!.template.spec.containers[0]!.env, [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }])
+  const corefile = (all: readonly Manifest[]) => only(all, 'ConfigMap', 'node-local-dns').data!.Corefile!
+  const lines = corefile(manifests).split('\n')
+  assert.equal(lines.splice(lines.indexOf('    autopath @pods'), 1)[0], '    autopath @pods')
+  assert.equal(lines.join('\n').trimEnd(), corefile(build('node/overlays/iptables')).trimEnd())
 })
 
 test('the cleanup runs on every node', { skip }, () => {

@@ -26,6 +26,9 @@
 {{- $bind := ternary "0.0.0.0" "__PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__" $cilium -}}
 {{ .Values.clusterDomain }}:53 {
     errors
+{{- if .Values.node.autopathPods }}
+    autopath @pods
+{{- end }}
     cache {
             success 9984 30
             denial 9984 5

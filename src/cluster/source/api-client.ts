@@ -71,7 +71,7 @@ export class ApiClient {
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'https:' ? requestHttps : requestHttp
       const { agent: _theirs, ...rest } = options
-      const request = send(url, { ...rest, agent: this.#agent, signal, headers: { ...options.headers, accept: ACCEPT, 'user-agent': 'hearth-cluster' } }, (reply) => {
+      const request = send(url, { ...rest, agent: this.#agent, signal, headers: { ...options.headers, accept: ACCEPT, 'user-agent': 'hearth' } }, (reply) => {
         timer.cancel()
         // Only what the reflector needs to see: an end that is no end of the body.
         reply.on('error', () => {})

@@ -51,7 +51,7 @@ export class ApiSource implements Source {
     this.#client = client
     this.#log.info(`watching ${this.#wanted.kinds.map((kind) => titleOf(RESOURCES[kind])).join(', ')} at ${client.server}`)
     const slices = new Slices(this.#world.clock, PIECE_MS)
-    this.#reflectors = this.#wanted.kinds.map((kind) => new Reflector({ kind, ...RESOURCES[kind], labelSelector: selectorText(kind, this.#wanted), podLabels: this.#wanted.podLabels ?? [] }, client, index, this.#world, slices))
+    this.#reflectors = this.#wanted.kinds.map((kind) => new Reflector({ kind, ...RESOURCES[kind], ...fieldsOf(kind, this.#wanted), labelSelector: selectorText(kind, this.#wanted), podLabels: this.#wanted.podLabels ?? [] }, client, index, this.#world, slices))
     for (const reflector of this.#reflectors) reflector.start()
   }
 
@@ -66,4 +66,8 @@ export class ApiSource implements Source {
 function selectorText(kind: Kind, { labels, namespaceLabels }: Wanted): string | undefined {
   if (kind === 'Namespace' || kind === 'ServiceImport') return namespaceLabels?.text
   return kind === 'ImportedSlice' ? [labels?.text ?? '', IMPORT_LABEL].filter((text) => text !== '').join(',') : labels?.text
+}
+
+function fieldsOf(kind: Kind, { node }: Wanted): { readonly fieldSelector?: string } {
+  return kind === 'Pod' && node !== undefined ? { fieldSelector: `${RESOURCES.Pod.fieldSelector},spec.nodeName=${node}` } : {}
 }

@@ -46,7 +46,7 @@ function isSelected(object: ClusterObject, manifest: ManifestObject, wanted: Wan
   const labels = labelsOf(manifest.json)
   if (object.kind === 'Namespace') return wanted.namespaceLabels?.matches({ 'kubernetes.io/metadata.name': object.name, ...labels }) ?? true
   if (object.kind === 'ServiceImport') return wanted.namespaceLabels?.matches(labels) ?? true
-  if (object.kind === 'Pod' && ENDED.has(phaseOf(manifest.json))) return false
+  if (object.kind === 'Pod' && (ENDED.has(phaseOf(manifest.json)) || (wanted.node !== undefined && nodeOf(manifest.json) !== wanted.node))) return false
   return wanted.labels?.matches(labels) ?? true
 }
 
@@ -121,6 +121,10 @@ function attempt(manifest: ManifestObject, say: (text: string) => void, work: ()
     if (!(error instanceof ObjectError)) throw error
     say(`${manifest.place}: ${manifest.kind}: ${error.message}; this object is left out`)
   }
+}
+
+function nodeOf(json: Readonly<Record<string, unknown>>): unknown {
+  return (json.spec as { nodeName?: unknown } | undefined)?.nodeName
 }
 
 function phaseOf(json: Readonly<Record<string, unknown>>): string {

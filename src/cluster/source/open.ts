@@ -13,5 +13,5 @@ export function openSource(choice: SourceChoice, wanted: Wanted, world: Pick<Env
 
 /** Equal for choices that yield the same objects. */
 export function sourceKey(choice: SourceChoice, wanted: Wanted): string {
-  return JSON.stringify([choice, wanted.kinds, wanted.labels?.text, wanted.namespaceLabels?.text, ...wanted.podLabels ?? []])
+  return JSON.stringify([choice, wanted.kinds, wanted.labels?.text, wanted.namespaceLabels?.text, wanted.node, ...wanted.podLabels ?? []])
 }

@@ -15,6 +15,8 @@ export interface Wanted {
   readonly namespaceLabels: Selector | undefined
   /** Keys of the labels of Pods that somebody looks at. */
   readonly podLabels?: readonly string[]
+  /** Of Pods only those on this node. */
+  readonly node?: string
 }
 
 /** Where a cluster's objects come from. */

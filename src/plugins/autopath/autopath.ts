@@ -5,12 +5,15 @@ import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import { IN_FULL, type QuickStage } from '../../core/quick.ts'
 import { PerServer } from '../../core/server-info.ts'
+import type { ClusterState } from '../../core/stage-state.ts'
+import type { Facts } from '../../core/trace.ts'
 import { matchZone } from '../../core/zones.ts'
 import { parseResolvConf } from '../../upstream/resolv-conf.ts'
 import { RCODE, TYPE } from '../../wire/codes.ts'
 import type { Message } from '../../wire/message.ts'
 import { countLabels, equalNames, isSubdomain, lowerName, parseName, type Name } from '../../wire/name.ts'
 import { nameRdata } from '../../wire/rdata.ts'
+import { NodePods } from './node-pods.ts'
 import type { AutopathOptions } from './options.ts'
 import { searchOfName, SearchNames } from './search-of-name.ts'
 
@@ -22,6 +25,7 @@ export class Autopath implements Stage {
   readonly #options: AutopathOptions
   readonly #successes: PerServer<Counter>
   readonly #saved: PerServer<Counter>
+  readonly #pods: NodePods | undefined
   #search: (q: Query) => readonly Name[] | undefined = () => undefined
 
   constructor(env: Env, options: AutopathOptions) {
@@ -31,7 +35,9 @@ export class Autopath implements Stage {
     this.#successes = new PerServer((server) => family.with(server.label))
     const saved = env.metrics.counter('hearth_autopath_saved_queries_total', 'Counter of queries that clients need not ask, because their search list was walked here.', ['server'])
     this.#saved = new PerServer((server) => saved.with(server.label))
-    if (options.from.kind === 'search') this.quick = quickly(new SearchNames(options.zones))
+    if (options.from.kind !== 'name') return
+    this.quick = quickly(new SearchNames(options.zones))
+    if (options.from.pods !== undefined) this.#pods = new NodePods(env, options.from.pods, options.token)
   }
 
   async start(): Promise<void> {
@@ -39,15 +45,32 @@ export class Autopath implements Stage {
     if (from.kind === 'file') {
       const search = this.#readSearch(from.path)
       this.#search = () => search
-    } else if (from.kind === 'search') {
+    } else if (from.kind === 'name') {
+      await this.#pods?.start()
       const beyond = this.#env.hostSearchPath()
-      this.#search = (q) => searchOfName(q.question.name, this.#options.zones, beyond)
+      this.#search = (q) => this.#ofWhoAsks(q, searchOfName(q.question.name, this.#options.zones, beyond))
     } else {
       const stage = this.#env.siblings().find((other) => other.name === from.name)
       if (stage !== undefined && stage.searchPath === undefined) throw new ConfigError(token, 'autopath', `${from.name} does not implement the AutoPather interface: it knows no search list`)
       this.#search = (q) => stage?.searchPath?.(q)
     }
+  }
+
+  async stop(): Promise<void> {
+    this.#pods?.stop()
     return Promise.resolve()
+  }
+
+  states(): readonly ClusterState[] {
+    return this.#pods === undefined ? [] : [this.#pods.state(this.#options.zones)]
+  }
+
+  explain(q: Query): Facts {
+    const search = this.#search(q)
+    return {
+      ...(this.#pods === undefined ? {} : { client: `${q.client.address}: ${this.#pods.describe(q.client.address)}` }),
+      search: search === undefined ? 'none for this name and client' : search.map((name) => (name === '' ? '.' : name)),
+    }
   }
 
   query(q: Query): Verdict | Promise<Verdict> {
@@ -70,7 +93,7 @@ export class Autopath implements Stage {
       const name = suffix === '' || suffix === '.' ? base : `${base}${suffix}`
       const answer = await this.#env.ask(q, { scope: this.#scopeOf(name), question: { ...original, name: name === '' ? '.' : name } })
       if (answer.error !== undefined) {
-        q.fail(answer.message.rcode, answer.error)
+        q.fail(answer.message.rcode, answer.error, answer.extendedError)
         return DONE
       }
       first ??= answer
@@ -83,13 +106,19 @@ export class Autopath implements Stage {
       return DONE
     }
     if (first?.written === true) q.adopt(first.message)
-    else q.fail(first?.message.rcode ?? RCODE.SERVFAIL)
+    else q.fail(first?.message.rcode ?? RCODE.SERVFAIL, undefined, first?.extendedError)
     return DONE
+  }
+
+  /** What the name shows is the list of Pods in one namespace: others may mean the name as it is. */
+  #ofWhoAsks(q: Query, search: readonly Name[] | undefined): readonly Name[] | undefined {
+    const [own] = search ?? []
+    return own === undefined || this.#pods?.live(q.client.address, lowerName(own.slice(0, own.indexOf('.')))) === false ? undefined : search
   }
 
   /** The list may lead out of the block's zones: then another block answers. Other lists are walked within the block, as CoreDNS has it. */
   #scopeOf(name: Name): 'below' | 'server' {
-    return this.#options.from.kind !== 'search' || matchZone(this.#env.block.zones, name) !== undefined ? 'below' : 'server'
+    return this.#options.from.kind !== 'name' || matchZone(this.#env.block.zones, name) !== undefined ? 'below' : 'server'
   }
 
   #readSearch(path: string): readonly Name[] {

@@ -2,6 +2,7 @@ import { ConfigError } from '../../corefile/error.ts'
 import { ClusterHub, type ClusterFeed } from '../../cluster/hub.ts'
 import type { Change } from '../../cluster/change.ts'
 import type { Kind } from '../../cluster/objects.ts'
+import { describeSource } from '../../cluster/source/choice.ts'
 import { openSource, sourceKey } from '../../cluster/source/open.ts'
 import type { Wanted } from '../../cluster/source/source.ts'
 import type { Env } from '../../core/env.ts'
@@ -14,6 +15,7 @@ import type { Facts } from '../../core/trace.ts'
 import { addressOfReverse } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
 import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
+import { EDE, type ExtendedError } from '../../wire/edns.ts'
 import { lowerName, splitLabels, type Name } from '../../wire/name.ts'
 import { nameRdata, txtRdata } from '../../wire/rdata.ts'
 import { addressRecords, cnameRecords, existence, srvRecords, type Lookups, type Records } from './answer.ts'
@@ -31,6 +33,8 @@ import { awaitSync } from './startup.ts'
 /** The version of the Kubernetes DNS schema, and how long it may be kept. */
 const SCHEMA_VERSION = '1.1.0'
 const SCHEMA_TTL = 28_800
+/** What is missing may only be missing yet. */
+const NOT_READY: ExtendedError = { code: EDE.NOT_READY, text: 'the API server has not told all objects yet' }
 
 type Found = Records | undefined
 const NODATA: Records = { answers: [], additionals: [], tc: false }
@@ -117,7 +121,7 @@ export class Kubernetes implements Stage {
     const { zones, source: choice } = this.#options
     return [{
       kind: 'cluster', zones, synced: source.synced, counts: index.counts,
-      source: choice.kind === 'objects' ? `manifests ${choice.paths.join(' ')}` : choice.kind === 'endpoint' ? choice.url : `API server (${choice.kind})`,
+      source: describeSource(choice),
       changedSecondsAgo: index.serial === 0 ? undefined : Math.max(0, Math.floor(this.#env.clock.wallMs() / 1000) - index.serial),
     }]
   }
@@ -192,6 +196,7 @@ export class Kubernetes implements Stage {
     if (found === undefined && fallsThrough(this.#options.fallthrough, q.question.name)) return NEXT
     const reply = q.begin(found !== undefined ? RCODE.NOERROR : this.#feed.source.synced ? RCODE.NXDOMAIN : RCODE.SERVFAIL)
     reply.aa = true
+    if (reply.rcode === RCODE.SERVFAIL) q.extendedError = NOT_READY
     if (found === undefined || found.answers.length === 0) {
       reply.authorities = [soaRecord(zone, this.#feed.index, this.#options)]
       return DONE

@@ -3,6 +3,7 @@ import {
   applyOptions, duration, flag, initialValues, oneOf, onlyLine, placeOf, readInteger, readZones, row, zoneList, type Place,
 } from '../../corefile/options.ts'
 import type { Directive, Token } from '../../corefile/tree.ts'
+import { chooseSource, SOURCE_TABLE } from '../../cluster/source/choice.ts'
 import type { SourceChoice } from '../../cluster/source/source.ts'
 import { parseSelector, type Selector } from '../../cluster/selector.ts'
 import { isReverse } from '../../core/reverse.ts'
@@ -45,10 +46,7 @@ const selector = (form: string, help: string) => row<Selector | undefined>({ min
 const ignored = (help: string, whole: boolean) => row({ form: 'N', help, initial: 0, read: ([arg], place) => readRate(arg!, whole, place) })
 
 export const KUBERNETES_TABLE = {
-  objects: row<readonly string[]>({ min: 1, max: Infinity, form: 'PATH...', help: 'folders or files of manifests instead of an API server, watched for changes', initial: [], read: (args, _place, before) => [...before, ...args.map((arg) => arg.text)] }),
-  endpoint: row<string | undefined>({ min: 1, max: Infinity, form: 'URL', help: 'API server outside the cluster', initial: undefined, read: ([arg]) => arg!.text }),
-  tls: row<readonly string[]>({ min: 3, max: 3, form: 'CERT KEY CA', help: 'files to speak to the endpoint with', initial: [], read: (args) => args.map((arg) => arg.text) }),
-  kubeconfig: row<readonly string[]>({ min: 1, max: 2, form: 'FILE [CONTEXT]', help: 'credentials as kubectl reads them', initial: [], read: (args) => args.map((arg) => arg.text) }),
+  ...SOURCE_TABLE,
   apiserver_qps: ignored('taken for compatibility: list and watch make few requests', false),
   apiserver_burst: ignored('taken for compatibility', true),
   apiserver_max_inflight: ignored('taken for compatibility', true),
@@ -120,20 +118,6 @@ function multiclusterZones(named: readonly NamedZone[], zones: readonly Name[], 
     if (!zones.includes(zone)) place.fail(`is not authoritative for the multicluster zone ${zone} (authoritative zones: [${zones.join(' ')}]); add it to the zones of kubernetes`, token)
   }
   return new Set(zones.filter((zone) => named.some((each) => isSubdomain(zone, each.zone))))
-}
-
-function chooseSource(values: { objects: readonly string[]; kubeconfig: readonly string[]; endpoint: string | undefined; tls: readonly string[] }, place: Place): SourceChoice {
-  const { objects, kubeconfig, endpoint, tls } = values
-  if (objects.length > 0) {
-    if (kubeconfig.length > 0 || endpoint !== undefined) place.fail('objects and an API server (kubeconfig, endpoint) cannot both be given')
-    return { kind: 'objects', paths: objects }
-  }
-  if (kubeconfig.length > 0) return { kind: 'kubeconfig', file: kubeconfig[0]!, context: kubeconfig[1] }
-  if (endpoint !== undefined) {
-    const [cert, key, ca] = tls
-    return { kind: 'endpoint', url: endpoint, tls: cert === undefined ? undefined : { cert, key: key!, ca: ca! } }
-  }
-  return { kind: 'in-cluster' }
 }
 
 function readSelector(args: readonly Token[], place: Place): Selector {
