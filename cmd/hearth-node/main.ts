@@ -35,6 +35,8 @@ interface Options {
   readonly interfacename?: string
   readonly syncinterval?: number
   readonly metricsListenAddress: string
+  readonly metricsTls?: string
+  readonly metricsBearer?: string
   readonly prometheusListenAddress: string
   readonly setupiptables: boolean
   readonly basecorefile: string
@@ -66,6 +68,8 @@ const command = new Command('hearth-node')
   .option('--interfacename <name>', 'put the addresses on a dummy link of this name instead of lo')
   .option('--syncinterval <duration>', 'how often rules and addresses are checked (default: 1m)', interval)
   .option('--metrics-listen-address <address>', 'where the agent serves its own metrics', '0.0.0.0:9353')
+  .option('--metrics-tls <file>', 'serve them over TLS as this web configuration says: cert_file, key_file, client_ca_file, client_auth_type')
+  .option('--metrics-bearer <file>', 'serve them only to those who send the token in this file (Authorization: Bearer)')
   .option('--prometheus-listen-address <address>', 'what __PROMETHEUS__ENDPOINT__ in the template stands for', ':9253')
   .option('--setupiptables [bool]', 'install the rules that bring DNS here (with nftables)', goBool, true)
   .option('--basecorefile <file>', 'template of the Corefile', '/etc/coredns/Corefile.base')
@@ -109,7 +113,7 @@ async function run(given: Options): Promise<void> {
     setupRules: given.setupiptables,
     skipTeardown: given.skipteardown,
     syncIntervalMs: given.syncinterval ?? DEFAULT_INTERVAL_MS,
-    metricsAddress: given.metricsListenAddress,
+    metrics: { address: given.metricsListenAddress, tlsFile: given.metricsTls, tokenFile: given.metricsBearer },
     prometheusAddress: given.prometheusListenAddress,
     template: given.basecorefile,
     corefile,

@@ -1,7 +1,9 @@
 import type { Timer } from '../base/clock.ts'
 import { formatIp, parseIp } from '../base/ip.ts'
 import type { HttpEndpoint } from '../core/env.ts'
-import type { Counter, Family } from '../core/metrics.ts'
+import { Exposition } from '../core/exposition.ts'
+import type { Counter, Family, MetricsFormat } from '../core/metrics.ts'
+import { readWebConfig } from '../core/web-config.ts'
 import type { Server } from '../server/server.ts'
 import type { SystemWorld } from '../server/world.ts'
 import type { AcceptRules } from './accept-rules.ts'
@@ -26,6 +28,15 @@ const SIGNS_MS = 1000
 /** A process that has not answered itself for so long is not alive. */
 const ALIVE_MS = 10_000
 
+/** Where the agent's own metrics are, and for whom. */
+export interface MetricsAccess {
+  /** '' for nowhere. */
+  readonly address: string
+  /** A web configuration as `prometheus { tls }` takes it. */
+  readonly tlsFile: string | undefined
+  readonly tokenFile: string | undefined
+}
+
 export interface AgentOptions {
   readonly version: string
   readonly localIps: readonly Uint8Array[]
@@ -37,7 +48,7 @@ export interface AgentOptions {
   readonly setupRules: boolean
   readonly skipTeardown: boolean
   readonly syncIntervalMs: number
-  readonly metricsAddress: string
+  readonly metrics: MetricsAccess
   readonly prometheusAddress: string
   readonly template: string
   readonly corefile: string
@@ -231,21 +242,27 @@ export class NodeAgent {
 
   /** An older agent may hold the port: that delays our metrics, never our start. */
   #serveMetrics(): void {
-    const { metricsAddress } = this.#options
-    const { log, http, clock } = this.#world
-    if (metricsAddress === '') return
-    http.serve(metricsAddress, '/metrics', () => this.#expose()).then((endpoint) => { this.#metrics = endpoint }, (error: unknown) => {
-      log.warning(`metrics at ${metricsAddress}: ${String(error)}; trying again in ${METRICS_RETRY_MS / 1000} s`)
+    const { address, tlsFile, tokenFile } = this.#options.metrics
+    const { log, http, clock, files } = this.#world
+    if (address === '') return
+    const tls = tlsFile === undefined ? {} : { tls: readWebConfig(tlsFile, files.read, refuseTls) }
+    const exposition = new Exposition({ expose: (form) => this.#expose(form), read: files.read }, 'on', tokenFile)
+    http.serve(address, '/metrics', (request) => exposition.answer(request), tls).then((endpoint) => { this.#metrics = endpoint }, (error: unknown) => {
+      log.warning(`metrics at ${address}: ${String(error)}; trying again in ${METRICS_RETRY_MS / 1000} s`)
       this.#metricsTimer = clock.after(METRICS_RETRY_MS, () => this.#serveMetrics())
     })
   }
 
-  async #expose() {
+  async #expose(form?: MetricsFormat): Promise<string> {
     this.#gauges.show(await this.report())
-    return { status: 200, body: await this.#world.metrics.expose(), type: 'text/plain; version=0.0.4; charset=utf-8' }
+    return this.#world.metrics.expose(form)
   }
 
   #failed(kind: SetupError): void {
     this.#errors.with(kind).add()
   }
+}
+
+function refuseTls(why: string): never {
+  throw new Error(`--metrics-tls: ${why}`)
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { readConfigMaps } from '../../src/check/config-map.ts'
 import { decodeReply, ReplyError } from '../../src/client/packet.ts'
 import { formatJson, formatReply, formatShort } from '../../src/client/reply-text.ts'
-import { readWebConfig } from '../../src/plugins/prometheus/web-config.ts'
+import { readWebConfig } from '../../src/core/web-config.ts'
 import { findings } from '../support/check.ts'
 import { assemble } from '../../src/cluster/source/assemble.ts'
 import { parseManifests } from '../../src/cluster/source/manifest-file.ts'
@@ -241,11 +241,12 @@ export const TARGETS: readonly Target[] = [
     name: 'web configuration of metrics',
     seeds: ['tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_ca_file: ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n'],
     run(bytes) {
-      const token = { text: '/web.yaml', file: 'Corefile', line: 1, column: 1, breaks: 0 }
-      attempt(() => readWebConfig(token, { resolve: (path) => path, read: () => bytes, stat: () => undefined }), ConfigError)
+      attempt(() => readWebConfig('/web.yaml', () => bytes, (why) => { throw new Refused(why) }), Refused)
     },
   },
 ]
+
+class Refused extends Error {}
 
 function text(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes)

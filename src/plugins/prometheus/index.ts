@@ -1,7 +1,8 @@
 import { checkCount, onlyLine, placeOf, readOptions, type Values } from '../../corefile/options.ts'
 import { requireHostPort } from '../../corefile/host-port.ts'
 import { COUNTED_TYPES } from '../../core/dns-metrics.ts'
-import type { Env, HttpEndpoint } from '../../core/env.ts'
+import type { Env, HttpEndpoint, HttpTls } from '../../core/env.ts'
+import { Exposition } from '../../core/exposition.ts'
 import type { Counter } from '../../core/metrics.ts'
 import { NEXT, type Plugin, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
@@ -10,14 +11,15 @@ import type { QuickReply } from '../../core/quick-reply.ts'
 import type { QuickStage, Tally } from '../../core/quick.ts'
 import { QuickZones } from '../../core/quick-zones.ts'
 import { serveWhenFree } from '../../core/serve-when-free.ts'
+import { readWebConfig } from '../../core/web-config.ts'
 import { matchZone } from '../../core/zones.ts'
+import { ConfigError } from '../../corefile/error.ts'
+import type { Token } from '../../corefile/tree.ts'
 import { rcodeName, TYPE } from '../../wire/codes.ts'
 import { messageLength } from '../../wire/encode.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
-import { Exposition } from './exposition.ts'
 import { HandleTable } from './handles.ts'
 import { PROMETHEUS_TABLE } from './options.ts'
-import { readWebConfig } from './web-config.ts'
 
 const DEFAULT_ADDRESS = 'localhost:9153'
 export const prometheusPlugin: Plugin = {
@@ -68,8 +70,9 @@ class Prometheus implements Stage {
 
   async start(): Promise<void> {
     const { tls, bearer, openmetrics } = this.#options
-    const exposition = new Exposition(this.#env, openmetrics, bearer)
-    this.#endpoint = await serveWhenFree(this.#env, this.#address, '/metrics', (request) => exposition.answer(request), tls === undefined ? {} : { tls: readWebConfig(tls, this.#env.files) })
+    const { files } = this.#env
+    const exposition = new Exposition({ expose: (form) => this.#env.exposeMetrics(form), read: files.read }, openmetrics, bearer === undefined ? undefined : files.resolve(bearer.text))
+    this.#endpoint = await serveWhenFree(this.#env, this.#address, '/metrics', (request) => exposition.answer(request), tls === undefined ? {} : { tls: this.#readTls(tls) })
     this.#enabled().forEach(([labels]) => this.#pluginEnabled().with(...labels).set(1))
   }
 
@@ -91,6 +94,13 @@ class Prometheus implements Stage {
     handles.requestSizes[q.protocol].observe(this.#sizes.get(q) ?? 0)
     handles.responseSizes[q.protocol].observe(q.written ? messageLength(q.reply) : 0)
     handles.responses(q.dropped ? 'NOERROR' : rcodeName(q.reply.rcode), q.written ? q.answeredBy : '').add()
+  }
+
+  #readTls(file: Token): HttpTls {
+    const { files } = this.#env
+    return readWebConfig(files.resolve(file.text), files.read, (why) => {
+      throw new ConfigError(file, 'prometheus', `tls: ${why}`)
+    })
   }
 
   #quickReply(question: QuickQuestion, reply: QuickReply): void {

@@ -1,7 +1,6 @@
+import { OPENMETRICS_FORMS } from '../../core/exposition.ts'
 import { flag, oneOf, row } from '../../corefile/options.ts'
 import type { Token } from '../../corefile/tree.ts'
-
-const FORMATS = ['off', 'on', 'exemplars'] as const
 
 export const PROMETHEUS_TABLE = {
   runtime_metrics: flag({ help: 'taken for compatibility: the metrics of Node\'s runtime are always exported' }),
@@ -10,7 +9,5 @@ export const PROMETHEUS_TABLE = {
     initial: undefined, read: ([arg]) => arg,
   }),
   bearer: row<Token | undefined>({ form: 'FILE', help: 'serve only those who send the token in this file (Authorization: Bearer), which is read anew each time', initial: undefined, read: ([arg]) => arg }),
-  openmetrics: oneOf(FORMATS, { initial: 'on', help: 'answer in OpenMetrics those who ask for it (default on); exemplars adds the last name asked to each bucket of durations' }),
+  openmetrics: oneOf(OPENMETRICS_FORMS, { initial: 'on', help: 'answer in OpenMetrics those who ask for it (default on); exemplars adds the last name asked to each bucket of durations' }),
 }
-
-export type Formats = (typeof FORMATS)[number]

@@ -1,7 +1,5 @@
 import { parse } from 'yaml'
-import { ConfigError } from '../../corefile/error.ts'
-import type { Token } from '../../corefile/tree.ts'
-import type { Files, HttpTls } from '../../core/env.ts'
+import type { Files, HttpTls } from './env.ts'
 
 const TLS_FIELDS = new Set(['cert_file', 'key_file', 'client_ca_file', 'client_auth_type'])
 /** What Go's types of client authentication come to; those that ask for a certificate without looking at it are refused. */
@@ -9,14 +7,11 @@ const CLIENT_AUTH: Readonly<Record<string, HttpTls['clientCertificate']>> = { Re
 
 /**
  * The web configuration of Prometheus's exporters (exporter-toolkit), as CoreDNS takes it, as far as it is about TLS. Paths in it are
- * relative to its folder. Throws ConfigError.
+ * relative to its folder. `refuse` throws what is wrong with it.
  */
-export function readWebConfig(token: Token, files: Files): HttpTls {
-  const path = files.resolve(token.text)
-  const fail = (why: string): never => {
-    throw new ConfigError(token, 'prometheus', `tls: ${token.text}: ${why}`)
-  }
-  const whole = readYaml(path, files, fail)
+export function readWebConfig(path: string, read: Files['read'], refuse: (why: string) => never): HttpTls {
+  const fail = (why: string): never => refuse(`${path}: ${why}`)
+  const whole = readYaml(path, read, fail)
   const unknown = Object.keys(whole).find((key) => key !== 'tls_server_config')
   if (unknown !== undefined) fail(`${unknown} is not supported; use tls_server_config here, and bearer FILE for a password`)
   const tls = fieldsOf(whole['tls_server_config']) ?? fail('no tls_server_config in it')
@@ -41,13 +36,14 @@ export function readWebConfig(token: Token, files: Files): HttpTls {
   }
 }
 
-function readYaml(path: string, files: Files, fail: (why: string) => never): Readonly<Record<string, unknown>> {
+function readYaml(path: string, read: Files['read'], fail: (why: string) => never): Readonly<Record<string, unknown>> {
+  let value: unknown
   try {
-    return fieldsOf(parse(new TextDecoder().decode(files.read(path)))) ?? fail('no fields in it')
+    value = parse(new TextDecoder().decode(read(path)))
   } catch (error) {
-    if (error instanceof ConfigError) throw error
     return fail(error instanceof Error ? error.message : String(error))
   }
+  return fieldsOf(value) ?? fail('no fields in it')
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
