@@ -75,9 +75,21 @@ describe('the admin port', () => {
     assert.equal((await ask({ port }, '/nowhere')).status, 404)
   })
 
+  test('a path with empty parts or dots leads to the proper one, as in CoreDNS', async () => {
+    await start(`127.0.0.1:${port}`)
+    for (const [target, location] of [['//state', '/state'], ['/a/../state?x=1', '/state?x=1'], ['/state/.', '/state'], ['/state//', '/state/'], ['//', '/'], ['/../..', '/']] as const) {
+      const socket = connect(port, '127.0.0.1')
+      socket.write(`GET ${target} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`)
+      const [first] = await once(socket, 'data') as [Buffer]
+      assert.match(first.toString(), new RegExp(`^HTTP/1\\.1 307 [^]*\r\nlocation: ${location.replace('?', '\\?')}\r\n`), target)
+      socket.destroy()
+    }
+    assert.equal((await ask({ port }, '/...')).status, 404)
+  })
+
   test('targets that are no URL get 400, and whoever hangs up early is no harm', async () => {
     await start(`127.0.0.1:${port}`)
-    for (const target of ['//', 'http://[', '/\\\\', '*', 'http://x:99999/']) {
+    for (const target of ['http://[', '/\\\\', '*', 'http://x:99999/']) {
       const socket = connect(port, '127.0.0.1')
       socket.write(`GET ${target} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`)
       const [first] = await once(socket, 'data') as [Buffer]

@@ -106,6 +106,8 @@ export class HttpServers implements Http {
   }
 
   async #answer(handlers: ReadonlyMap<string, HttpHandler[]>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const proper = properTarget(request.url ?? '/')
+    if (proper !== undefined) return send(request, response, { status: 307, type: 'text/html; charset=utf-8', headers: { location: proper }, body: `<a href="${proper}">Temporary Redirect</a>.\n\n` })
     const url = URL.parse(request.url ?? '/', 'http://localhost')
     if (url === null) return send(request, response, { status: 400, body: 'the request is for no URL\n' })
     const handle = handlers.get(url.pathname)?.at(-1)
@@ -119,6 +121,18 @@ export class HttpServers implements Http {
       send(request, response, { status: 500, body: 'internal error\n' })
     }
   }
+}
+
+/** Where a path with empty parts, `.` or `..` in it leads, as Go's servers say; undefined for one without, and for what could not stand in a header. */
+function properTarget(target: string): string | undefined {
+  const [, path, query] = /^(\/[^?#]*)(\?[\x21-\x7e]*)?$/.exec(target) ?? []
+  if (path === undefined || !/\/\/|\/\.\.?(\/|$)/.test(path) || !/^[-\w./%~]*$/.test(path)) return undefined
+  const parts: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return `/${parts.join('/')}${parts.length > 0 && path.endsWith('/') ? '/' : ''}${query ?? ''}`
 }
 
 interface ServeOptions {

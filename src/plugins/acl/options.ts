@@ -81,8 +81,9 @@ function sectionOf(token: Token): Section | undefined {
   return word === 'type' || word === 'net' ? word : undefined
 }
 
-/** Mnemonics only, and in capitals, as in CoreDNS. */
+/** Mnemonics only, and in capitals but for `None` and `Reserved`, as in CoreDNS. */
 function readType(token: Token, place: Place): number {
+  if (token.text === 'None') return 0
   return (TYPE as Readonly<Record<string, number>>)[token.text] ?? place.fail(`unexpected token "${token.text}"; expect legal QTYPE`, token)
 }
 

@@ -21,6 +21,7 @@ export interface HostsOptions {
 
 export const HOSTS_TABLE = {
   ttl: row({
+    max: Infinity,
     form: 'SECONDS',
     help: 'TTL of the answers, 1 to 65535 (default 3600)',
     initial: 3600,
@@ -30,7 +31,7 @@ export const HOSTS_TABLE = {
       return ttl < 1 || ttl > 65_535 ? place.fail(`ttl provided is invalid: must be from 1 to 65535, got ${arg!.text}`, arg) : ttl
     },
   }),
-  no_reverse: flag({ help: 'make no PTR records' }),
+  no_reverse: row({ min: 0, max: Infinity, form: '', help: 'make no PTR records', initial: false, read: () => true }),
   reload: row({
     form: 'DURATION',
     help: 'how often to look whether the file has changed; 0 for never (default 5s)',

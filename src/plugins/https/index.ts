@@ -2,7 +2,7 @@ import { checkCount, integer, onlyLine, placeOf, readOptions } from '../../coref
 import type { Plugin } from '../../core/plugin.ts'
 
 const HTTPS_TABLE = {
-  max_connections: integer({ min: 0, initial: 200, help: 'connections at once; what comes beyond is closed; 0 for no limit (default 200)' }),
+  max_connections: { ...integer({ min: 0, initial: 200, help: 'connections at once; what comes beyond is closed; 0 for no limit (default 200)' }), once: true },
 }
 
 export const httpsPlugin: Plugin = {

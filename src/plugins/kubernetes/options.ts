@@ -1,6 +1,6 @@
 import { ConfigError } from '../../corefile/error.ts'
 import {
-  applyOptions, duration, flag, initialValues, oneOf, onlyLine, placeOf, readInteger, readZones, row, zoneList, type Place,
+  applyOptions, flag, initialValues, oneOf, onlyLine, placeOf, readDuration, readInteger, readZones, row, zoneList, type Place,
 } from '../../corefile/options.ts'
 import type { Directive, Token } from '../../corefile/tree.ts'
 import { chooseSource, SOURCE_TABLE } from '../../cluster/source/choice.ts'
@@ -17,7 +17,7 @@ export interface KubernetesOptions {
   /** Ends the targets of PTR records. */
   readonly primaryZone: Name
   readonly source: SourceChoice
-  /** Lower-cased; empty for all. */
+  /** As written: one with capitals is that of no name. Empty for all. */
   readonly namespaces: ReadonlySet<string>
   readonly namespaceLabels: Selector | undefined
   readonly labels: Selector | undefined
@@ -50,7 +50,7 @@ export const KUBERNETES_TABLE = {
   apiserver_qps: ignored('taken for compatibility: list and watch make few requests', false),
   apiserver_burst: ignored('taken for compatibility', true),
   apiserver_max_inflight: ignored('taken for compatibility', true),
-  namespaces: row<readonly string[]>({ min: 1, max: Infinity, form: 'NAMESPACE...', help: 'serve only these', initial: [], read: (args, _place, before) => [...before, ...args.map((arg) => arg.text.toLowerCase())] }),
+  namespaces: row<readonly string[]>({ min: 1, max: Infinity, form: 'NAMESPACE...', help: 'serve only these', initial: [], read: (args, _place, before) => [...before, ...args.map((arg) => arg.text)] }),
   namespace_labels: selector('SELECTOR', 'serve only namespaces with these labels'),
   labels: selector('SELECTOR', 'serve only objects with these labels'),
   pods: oneOf(['disabled', 'insecure', 'verified'] as const, {
@@ -60,7 +60,7 @@ export const KUBERNETES_TABLE = {
   }),
   endpoint_pod_names: flag({ help: 'name endpoints after their pods' }),
   ttl: row({
-    form: 'SECONDS', help: 'TTL of answers, 0 to 3600 (default 5)', initial: 5,
+    max: Infinity, form: 'SECONDS', help: 'TTL of answers, 0 to 3600 (default 5)', initial: 5,
     read: ([arg], place) => {
       const ttl = readInteger(arg!, -Infinity, Infinity, place)
       return ttl < 0 || ttl > 3600 ? place.fail(`ttl must be in range [0, 3600]: ${ttl}`, arg) : ttl
@@ -69,13 +69,13 @@ export const KUBERNETES_TABLE = {
   noendpoints: flag({ help: 'do not watch endpoints: headless services and endpoint names do not exist' }),
   fallthrough: zoneList({ help: 'pass names that do not exist to the next plugin, all or those in ZONES' }),
   ignore: row({
-    form: 'empty_service', help: 'services without ready endpoints do not exist', initial: false,
-    read: ([arg], place) => arg!.text === 'empty_service' || place.fail(`unable to parse ignore value: '${arg!.text}'; empty_service is known`, arg),
+    min: 0, max: Infinity, form: 'empty_service', help: 'services without ready endpoints do not exist', initial: false,
+    read: ([arg], place, before) => (arg === undefined ? before : arg.text === 'empty_service' || place.fail(`unable to parse ignore value: '${arg.text}'; empty_service is known`, arg)),
   }),
   multicluster: row<readonly NamedZone[]>({ min: 0, max: Infinity, form: '[ZONES...]', help: 'answer for these of the zones from what other clusters share: ServiceImports and their endpoints', initial: [], read: (args, place) => args.flatMap((token) => readZones([token], place).map((zone) => ({ zone, token }))) }),
   zonal: flag({ help: 'names such as ZONE.pin._zone.SERVICE.NAMESPACE.svc for endpoints of a topology zone' }),
   snapshot: row<string | undefined>({ form: 'PATH', help: 'a file that keeps what the API server said, to start from when it does not answer', initial: undefined, read: ([arg]) => arg!.text }),
-  startup_timeout: duration({ initial: 5000, help: 'how long to wait for the first objects before serving without them (default 5s)' }),
+  startup_timeout: row({ max: Infinity, form: 'DURATION', initial: 5000, help: 'how long to wait for the first objects before serving without them (default 5s)', read: ([arg], place) => readDuration(arg!, 0, Infinity, place) }),
 }
 
 /** `podLabels`: what the block's directives name of them. Throws ConfigError. */
@@ -130,6 +130,6 @@ function readSelector(args: readonly Token[], place: Place): Selector {
 
 function readRate(token: Token, whole: boolean, place: Place): number {
   const value = Number(token.text)
-  if (token.text.trim() === '' || Number.isNaN(value) || (whole && !Number.isInteger(value))) place.fail(`"${token.text}" is not a number`, token)
+  if (!(whole ? /^[-+]?\d+$/ : /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i).test(token.text)) place.fail(`"${token.text}" is not a number`, token)
   return value < 0 ? place.fail(`can not be negative: ${token.text}`, token) : value
 }
