@@ -1,27 +1,28 @@
 import { randomInt } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
-import { get } from 'node:http'
 import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { parseResolvConf } from '../upstream/resolv-conf.ts'
 import type { Name } from '../wire/name.ts'
 import { systemProfiler } from './profiler.ts'
+import { HttpGetter } from './http-get.ts'
 import type { Files, Host, InterfaceAddress, Random } from '../core/env.ts'
+
+/** For the URL asked last: mostly there is one only. */
+let getter: HttpGetter | undefined
 
 /** The machine, for stages. */
 export const systemHost: Host = {
   name: hostname(),
   addresses,
   environment: (name) => process.env[name],
-  httpGet: (url, timeoutMs) => new Promise((done, reject) => {
-    const request = get(url, { timeout: timeoutMs, agent: false }, (response) => {
-      response.resume()
-      response.on('end', () => done(response.statusCode ?? 0))
-      response.on('error', reject)
-    })
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)))
-    request.on('error', reject)
-  }),
+  httpGet(url, timeoutMs) {
+    if (getter?.url !== url) {
+      getter?.close()
+      getter = new HttpGetter(url)
+    }
+    return getter.get(timeoutMs)
+  },
   profiler: systemProfiler,
 }
 

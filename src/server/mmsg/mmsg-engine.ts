@@ -23,8 +23,8 @@ import { ReplyBatch } from './reply-batch.ts'
 const PACKETS = 16_384
 /** How often the program's own rates take in what workers have answered. */
 const LOOK_MS = 1000
-/** How often workers hear that the main thread runs. */
-const BEAT_MS = 200
+/** How often workers hear that the main thread runs, where somebody relies on it. */
+const BEAT_MS = 400
 /** A burst that arrives while a worker has no processor waits in the kernel up to this size, as far as the kernel allows. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 
@@ -42,7 +42,7 @@ export class MmsgEngine implements UdpEngine {
   readonly #misses: readonly Misses[]
   readonly #listeners = new Map<number, MmsgListener>()
   readonly #lookTimer: Timer
-  readonly #beatTimer: Timer
+  #beatTimer: Timer | undefined
   #sockets = 0
   #seenHits = 0
 
@@ -66,9 +66,6 @@ export class MmsgEngine implements UdpEngine {
     }
     this.#counted = this.#threads.map((thread) => thread.control.counts)
     this.#lookTimer = world.clock.every(LOOK_MS, () => this.#look())
-    this.#beatTimer = world.clock.every(BEAT_MS, () => {
-      for (const thread of this.#threads) thread.control.beat()
-    })
   }
 
   readonly #counters: Readonly<Record<keyof WorkerCounts, Counter>>
@@ -101,7 +98,7 @@ export class MmsgEngine implements UdpEngine {
           ...(percent < 0 ? {} : { scope: linkNumber(address.slice(percent + 1)) }),
         })
         shares.push({ id: ++this.#sockets, fd, thread })
-        if (this.#world.socketMark.value !== 0) setOption(this.#libc, fd, OPTION.MARK, this.#world.socketMark.value)
+        if (this.#world.socketMark.value !== 0) this.#mark(fd, this.#world.socketMark.value)
       }
     } catch (error) {
       for (const { fd } of shares) this.#libc.close(fd)
@@ -113,9 +110,17 @@ export class MmsgEngine implements UdpEngine {
     return listener
   }
 
+  /** Workers take the mark away when the main thread is silent, so it must not be from here on. */
+  #mark(fd: number, value: number): void {
+    const beat = () => { for (const thread of this.#threads) thread.control.beat() }
+    if (this.#beatTimer === undefined) beat()
+    this.#beatTimer ??= this.#world.clock.every(BEAT_MS, beat)
+    setOption(this.#libc, fd, OPTION.MARK, value)
+  }
+
   async close(): Promise<void> {
     this.#lookTimer.cancel()
-    this.#beatTimer.cancel()
+    this.#beatTimer?.cancel()
     for (const misses of this.#misses) misses.close()
     await Promise.all(this.#threads.map((thread) => thread.close()))
   }

@@ -25,8 +25,10 @@ export class Voucher {
 
   /** To be called at every turn of the worker. */
   look(sockets: readonly { readonly fd: number }[]): void {
-    const now = performance.now()
     const { beats } = this.#control
+    // Nothing has a mark.
+    if (beats === 0) return
+    const now = performance.now()
     if (beats !== this.#beats) {
       this.#beats = beats
       this.#heardMs = now
