@@ -55,12 +55,13 @@ class Connection {
     socket.setEncoding('latin1')
     socket.on('data', (text: string) => this.#take(text))
     socket.on('error', (error) => this.#end(error))
+    socket.on('timeout', () => this.#end(new SilenceError(`no answer within ${socket.timeout} ms`)))
     socket.on('close', () => this.#end(new Error('the server ended the connection')))
   }
 
   ask(request: string, timeoutMs: number): Promise<number> {
     this.#text = ''
-    this.#socket.setTimeout(timeoutMs, () => this.#end(new SilenceError(`no answer within ${timeoutMs} ms`)))
+    this.#socket.setTimeout(timeoutMs)
     this.#socket.write(request)
     return new Promise((resolve, reject) => {
       this.#settle = (outcome) => (typeof outcome === 'number' ? resolve(outcome) : reject(outcome))
