@@ -71,6 +71,7 @@ export interface BlockPlace {
   serverLabels: readonly string[]
   listening: readonly { readonly address: string; readonly port: number }[]
   bound: readonly string[]
+  otherZones: readonly Name[]
 }
 
 /** Builds the chain of one block. Throws ConfigError. Nothing of the world is touched before the stages' `start`. */
@@ -79,7 +80,7 @@ export function buildBlock(source: ServerBlock, plugins: ReadonlyMap<string, Plu
   const setups = source.directives.map((directive) => ({ directive, setup: parseDirective(directive, plugins, { zones, keys: source.keys, directives: source.directives }) }))
   const settings = mergeSettings(setups.map((entry) => entry.setup))
   const files = filesAt(settings.root, world.files)
-  const place: BlockPlace = { serverLabels: [], listening: [], bound: [] }
+  const place: BlockPlace = { serverLabels: [], listening: [], bound: [], otherZones: [] }
   const stages: Stage[] = []
   const inChain: Stage[] = []
   const chain = new Chain(inChain, { caught: (q, stage, error) => world.panic(q, stage, error) })
@@ -183,6 +184,7 @@ function blockInfo(source: ServerBlock, zones: readonly Name[], view: string, pl
     serverLabels: () => place.serverLabels,
     listening: () => place.listening,
     bound: () => place.bound,
+    otherZones: () => place.otherZones,
   }
 }
 

@@ -86,6 +86,8 @@ export interface BlockInfo {
   listening(): readonly { readonly address: string; readonly port: number }[]
   /** Addresses given by `bind`, resolved; empty without one. */
   bound(): readonly string[]
+  /** Zones of all other blocks, on whatever port. Complete from `start` on. */
+  otherZones(): readonly Name[]
 }
 
 export interface Random {

@@ -28,6 +28,7 @@ import { noAaaaPlugin } from './no_aaaa/index.ts'
 import { nsidPlugin } from './nsid/index.ts'
 import { pprofPlugin } from './pprof/index.ts'
 import { prometheusPlugin } from './prometheus/index.ts'
+import { purePlugin } from './pure/index.ts'
 import { readyPlugin } from './ready/index.ts'
 import { reloadPlugin } from './reload/index.ts'
 import { rewritePlugin } from './rewrite/index.ts'
@@ -77,6 +78,7 @@ export const PLUGINS: readonly Plugin[] = [
   k8sExternalPlugin,
   kubernetesPlugin,
   loopPlugin,
+  purePlugin,
   forwardPlugin,
   whoamiPlugin,
   viewPlugin,

@@ -24,6 +24,7 @@ export class Generation {
     const places = planPlaces(this.blocks, world.host)
     for (const block of this.blocks) {
       block.place.serverLabels = places.filter((place) => place.blocks.includes(block)).map((place) => place.label)
+      block.place.otherZones = this.blocks.filter((other) => other !== block).flatMap((other) => other.zones)
     }
     this.wanted = places.map((place) => ({
       scheme: place.scheme,

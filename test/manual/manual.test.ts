@@ -9,7 +9,7 @@ import { HEADINGS, parsePage } from './page.ts'
 /** Metrics that a page lists but that its examples cannot bring about: they need a cluster, the program's reload, or more queries than a page shows. */
 const BEYOND_EXAMPLES = new Set([
   'coredns_kubernetes_rest_client_request_duration_seconds', 'coredns_kubernetes_rest_client_requests_total', 'coredns_kubernetes_dns_programming_duration_seconds', 'hearth_kubernetes_snapshot_served', 'hearth_kubernetes_snapshot_timestamp_seconds',
-  'coredns_cache_drops_total', 'coredns_proxy_healthcheck_failures_total', 'coredns_forward_healthcheck_failures_total', 'coredns_cache_evictions_total', 'coredns_reload_failed_total', 'coredns_reload_version_info', 'coredns_dns_https_responses_total',
+  'hearth_pure_saved_queries_total', 'coredns_cache_drops_total', 'coredns_proxy_healthcheck_failures_total', 'coredns_forward_healthcheck_failures_total', 'coredns_cache_evictions_total', 'coredns_reload_failed_total', 'coredns_reload_version_info', 'coredns_dns_https_responses_total',
 ])
 
 for (const plugin of PLUGINS) {

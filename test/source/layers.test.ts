@@ -15,7 +15,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   netlink: ['base', 'native'],
   core: ['base', 'wire', 'corefile'],
   upstream: ['base', 'wire', 'core'],
-  cluster: ['base', 'corefile', 'core'],
+  cluster: ['base', 'wire', 'corefile', 'core'],
   admin: ['base', 'wire', 'core'],
   plugins: ['base', 'wire', 'corefile', 'core', 'upstream', 'cluster'],
   server: ['base', 'native', 'wire', 'corefile', 'core', 'upstream', 'admin'],

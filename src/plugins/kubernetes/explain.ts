@@ -6,7 +6,7 @@ import { addressOfReverse } from '../../core/reverse.ts'
 import type { Facts } from '../../core/trace.ts'
 import { matchZone } from '../../core/zones.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
-import { parseClusterName } from './grammar.ts'
+import { parseClusterName } from '../../cluster/grammar.ts'
 import { isMulticluster, namespaceExposed } from './hits.ts'
 import type { KubernetesOptions } from './options.ts'
 

@@ -3,7 +3,7 @@ import type { Change } from '../../cluster/change.ts'
 import type { ClusterIndex } from '../../cluster/index.ts'
 import { isHeadless, type Service } from '../../cluster/objects.ts'
 import type { External, Externals } from '../../core/externals.ts'
-import type { PortFilter } from './grammar.ts'
+import type { PortFilter } from '../../cluster/grammar.ts'
 import { endpointHostname, hit, matchesPort, namespaceExposed } from './hits.ts'
 import type { KubernetesOptions } from './options.ts'
 

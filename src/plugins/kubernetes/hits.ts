@@ -3,7 +3,7 @@ import type { ClusterIndex } from '../../cluster/index.ts'
 import { isHeadless, type EndpointAddress, type Service, type ServiceImport, type ServicePort } from '../../cluster/objects.ts'
 import { isReverse } from '../../core/reverse.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
-import { parseClusterName, type Parsed, type PortFilter } from './grammar.ts'
+import { parseClusterName, type Parsed, type PortFilter } from '../../cluster/grammar.ts'
 import type { KubernetesOptions } from './options.ts'
 
 /** One thing that a name stands for: an address or another name, with a port. */

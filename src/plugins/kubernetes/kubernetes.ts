@@ -3,6 +3,7 @@ import { ClusterHub, type ClusterFeed } from '../../cluster/hub.ts'
 import type { Change } from '../../cluster/change.ts'
 import type { Kind } from '../../cluster/objects.ts'
 import { describeSource } from '../../cluster/source/choice.ts'
+import { purityName, purityRecord } from '../../cluster/purity.ts'
 import { openSource, sourceKey } from '../../cluster/source/open.ts'
 import type { Wanted } from '../../cluster/source/source.ts'
 import type { Env } from '../../core/env.ts'
@@ -16,7 +17,7 @@ import { addressOfReverse } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
 import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
 import { EDE, type ExtendedError } from '../../wire/edns.ts'
-import { lowerName, splitLabels, type Name } from '../../wire/name.ts'
+import { isSubdomain, lowerName, splitLabels, type Name } from '../../wire/name.ts'
 import { nameRdata, txtRdata } from '../../wire/rdata.ts'
 import { addressRecords, cnameRecords, existence, srvRecords, type Lookups, type Records } from './answer.ts'
 import { nameServers, nsAddresses, nsRecords, soaRecord } from './apex.ts'
@@ -27,6 +28,7 @@ import { findHits } from './hits.ts'
 import { clusterMetadata } from './metadata.ts'
 import type { KubernetesOptions } from './options.ts'
 import { QuickKubernetes } from './quick.ts'
+import { pureZones } from './pure-zones.ts'
 import { reverseNames } from './reverse.ts'
 import { awaitSync } from './startup.ts'
 
@@ -55,6 +57,7 @@ export class Kubernetes implements Stage {
   #unlisten: () => void = () => undefined
   #localIps: readonly string[] = []
   #search: readonly Name[] = []
+  #pure: ReadonlySet<Name> = new Set()
 
   constructor(env: Env, options: KubernetesOptions) {
     this.#env = env
@@ -81,6 +84,7 @@ export class Kubernetes implements Stage {
     this.#unlisten = this.#feed.index.onChange((change) => { for (const listener of this.#listeners) listener(change) })
     this.#localIps = this.#env.block.bound().length > 0 ? [] : this.#env.host.addresses().filter((entry) => !entry.loopback).map((entry) => entry.address)
     this.#search = this.#env.hostSearchPath()
+    this.#pure = pureZones(this.#env, this.#options)
     await awaitSync(this.#feed.source, startupTimeoutMs, this.#env)
   }
 
@@ -197,6 +201,7 @@ export class Kubernetes implements Stage {
     const reply = q.begin(found !== undefined ? RCODE.NOERROR : this.#feed.source.synced ? RCODE.NXDOMAIN : RCODE.SERVFAIL)
     reply.aa = true
     if (reply.rcode === RCODE.SERVFAIL) q.extendedError = NOT_READY
+    else if (found === undefined && this.#asksForPurity(q, zone)) reply.additionals = [purityRecord(zone)]
     if (found === undefined || found.answers.length === 0) {
       reply.authorities = [soaRecord(zone, this.#feed.index, this.#options)]
       return DONE
@@ -205,6 +210,11 @@ export class Kubernetes implements Stage {
     reply.answers = [...found.answers]
     reply.additionals = [...found.additionals]
     return DONE
+  }
+
+  /** The agents do (`pure`). */
+  #asksForPurity({ question: { name, type } }: Query, zone: Name): boolean {
+    return type === TYPE.TXT && this.#pure.has(lowerName(zone)) && isSubdomain(name, purityName(zone))
   }
 
   #listen(listener: (change: Change) => void): () => void {

@@ -3,7 +3,7 @@ import type { Pod } from '../../cluster/objects.ts'
 import type { Query } from '../../core/query.ts'
 import { matchZone } from '../../core/zones.ts'
 import { countLabels, lowerName, splitLabels, type Name } from '../../wire/name.ts'
-import { parseClusterName, type Parsed } from './grammar.ts'
+import { parseClusterName, type Parsed } from '../../cluster/grammar.ts'
 import type { KubernetesOptions } from './options.ts'
 
 const PREFIX = 'kubernetes/'

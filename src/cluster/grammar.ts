@@ -1,4 +1,4 @@
-import { countLabels, splitLabels, type Name } from '../../wire/name.ts'
+import { countLabels, splitLabels, type Name } from '../wire/name.ts'
 
 /** What the labels left of the zone ask for (specification 3.23.3). All lower-case. */
 export type Parsed =
