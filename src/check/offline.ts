@@ -23,7 +23,7 @@ export async function startOffline(corefile: Corefile, manifests: readonly strin
     metrics: world.metrics,
     echoed: world.echoed,
     selfProbe: { answer: () => undefined },
-    traffic: { answered: () => undefined, answeredQuickly: () => undefined }, quickFailed: () => undefined, packets: undefined,
+    traffic: { answered: () => undefined, answeredQuickly: () => undefined, answeredLater: () => undefined }, quickFailed: () => undefined, packets: undefined,
     unsendable: (q, error) => world.log.error(`reply to ${q.asked.name} cannot be encoded: ${String(error)}`),
   })
   await generation.start()

@@ -1,6 +1,7 @@
 import { RCODE } from '../wire/codes.ts'
 import { DONE, DROP, NEXT, type Stage, type Verdict } from './plugin.ts'
 import type { Query } from './query.ts'
+import { IN_FULL, LATER, type Brought, type QuickOutcome, type Waiting } from './quick.ts'
 import type { QuickQuestion } from './quick-question.ts'
 import type { QuickReply } from './quick-reply.ts'
 
@@ -23,21 +24,48 @@ export class Chain {
     this.#faults = faults
   }
 
-  /** The quick way (see `QuickStage`). False: nothing has happened, the query needs `run`. True: the reply wants `finish`. */
-  quick(question: QuickQuestion, reply: QuickReply): boolean {
+  /**
+   * The quick way (see `QuickStage`). IN_FULL: nothing has happened, the query needs `run`. DONE: the reply wants `finish`. LATER: nothing
+   * has happened, and the query waits with `begin` for the stage at `reply.answeredAt`.
+   */
+  quick(question: QuickQuestion, reply: QuickReply): QuickOutcome {
     const { stages } = this
     for (let i = 0; i < stages.length; i++) {
       const { quick } = stages[i]!
-      if (quick === undefined) return false
+      if (quick === undefined) return IN_FULL
       const verdict = quick.query?.(question, reply) ?? NEXT
       if (verdict === NEXT) continue
-      if (verdict !== DONE || !reply.fits(question)) return false
-      reply.answeredBy = stages[i]!.name
       reply.answeredAt = i
-      for (let up = i; up >= 0; up--) stages[up]!.quick!.reply?.(question, reply)
-      return true
+      if (verdict === LATER) return this.#mayWait(i) ? LATER : IN_FULL
+      if (verdict !== DONE || !reply.fits(question)) return IN_FULL
+      this.#quickUp(question, reply, i)
+      return DONE
     }
-    return false
+    return IN_FULL
+  }
+
+  /** Asks for a question that the stage at `at` answers later. */
+  begin(question: QuickQuestion, at: number, waiting: Waiting): void {
+    this.stages[at]!.quick!.begin!(question, waiting)
+  }
+
+  /** The quick way for the second time, with what the stage at `at` has found out. False: nothing has happened, the query needs `run`. */
+  resume(question: QuickQuestion, reply: QuickReply, at: number, brought: Brought): boolean {
+    for (let i = 0; i < at; i++) if ((this.stages[i]!.quick!.query?.(question, reply) ?? NEXT) !== NEXT) return false
+    if (!brought.write(question, reply) || !reply.fits(question)) return false
+    this.#quickUp(question, reply, at)
+    return true
+  }
+
+  #quickUp(question: QuickQuestion, reply: QuickReply, from: number): void {
+    reply.answeredBy = this.stages[from]!.name
+    reply.answeredAt = from
+    for (let up = from; up >= 0; up--) this.stages[up]!.quick!.reply?.(question, reply)
+  }
+
+  #mayWait(at: number): boolean {
+    for (let i = 0; i < at; i++) if (this.stages[i]!.quick!.onlyNow === true) return false
+    return true
   }
 
   /** Runs stages `from` and below, and the way up as far as `from`. */

@@ -60,6 +60,11 @@ export class QuickQuestion {
   /** Monotonic milliseconds at arrival. */
   startMs = 0
 
+  /** It has waited, and goes down for the second time: nobody answers it but who made it wait. */
+  resumed = false
+  /** A stage above takes the reply in: it asks with AD set, and keeps no OPT of whoever answers. */
+  stored = false
+
   constructor() {
     const memory = new ArrayBuffer(NAME_LIMIT + 9)
     this.name = new Uint8Array(memory)
@@ -91,6 +96,7 @@ export class QuickQuestion {
     this.packet = packet
     this.at = at
     this.length = length
+    this.resumed = this.stored = false
     this.rd = (flags & FLAG.RD) !== 0
     this.ad = (flags & FLAG.AD) !== 0
     this.cd = (flags & FLAG.CD) !== 0

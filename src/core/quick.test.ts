@@ -8,7 +8,7 @@ import { Message, WireError, type EdnsOption } from '../wire/message.ts'
 import { lowerName, nameToWire, splitLabels } from '../wire/name.ts'
 import { Chain } from './chain.ts'
 import { DONE, NEXT, type Stage } from './plugin.ts'
-import { IN_FULL, type QuickVerdict } from './quick.ts'
+import { IN_FULL, LATER, type Brought, type QuickStage, type QuickVerdict, type Waiting } from './quick.ts'
 import { QuickQuestion } from './quick-question.ts'
 import { QuickReply } from './quick-reply.ts'
 import { QuickZones } from './quick-zones.ts'
@@ -102,9 +102,40 @@ describe('the quick way', () => {
       reply.begin(question)
       return [new Chain(stages, { caught: () => undefined }).quick(question, reply), replied]
     }
-    assert.deepEqual(run(NEXT, DONE, undefined), [true, [1, 0]])
-    assert.deepEqual(run(NEXT, undefined, DONE), [false, []])
-    assert.deepEqual(run(NEXT, IN_FULL), [false, []])
-    assert.deepEqual(run(NEXT, NEXT), [false, []])
+    assert.deepEqual(run(NEXT, DONE, undefined), [DONE, [1, 0]])
+    assert.deepEqual(run(NEXT, undefined, DONE), [IN_FULL, []])
+    assert.deepEqual(run(NEXT, IN_FULL), [IN_FULL, []])
+    assert.deepEqual(run(NEXT, NEXT), [IN_FULL, []])
+  })
+
+  test('a question that waits goes the way twice, and has its effects after the second time', () => {
+    const message = Object.assign(new Message(), { questions: [{ name: 'a.example.', type: 1, class: 1 }] })
+    const question = read(encodeMessage(message))!
+    const happened: string[] = []
+    let begun: Waiting | undefined
+    const watcher = (name: string, more: Partial<QuickStage> = {}): Stage => ({
+      name, quick: { query: () => NEXT, reply: (_, { answeredBy }) => void happened.push(`${name} after ${answeredBy}`), ...more },
+    })
+    const last = watcher('last', { query: () => LATER, begin: (_, waiting) => { begun = waiting } })
+    const reply = new QuickReply()
+    const start = (chain: Chain) => {
+      reply.begin(question)
+      return chain.quick(question, reply)
+    }
+    const faults = { caught: () => undefined }
+    const brought = (writes: boolean): Brought => ({ attempts: [], write: () => writes, handOver: () => undefined })
+    const chain = new Chain([watcher('first'), last], faults)
+    assert.equal(start(chain), LATER)
+    assert.equal(reply.answeredAt, 1)
+    const waiting: Waiting = { ready: () => undefined }
+    chain.begin(question, 1, waiting)
+    assert.equal(begun, waiting)
+    assert.deepEqual(happened, [])
+    assert.equal(chain.resume(question, reply, 1, brought(false)), false)
+    assert.deepEqual(happened, [])
+    assert.equal(chain.resume(question, reply, 1, brought(true)), true)
+    assert.deepEqual(happened, ['last after last', 'first after last'])
+    assert.equal(new Chain([watcher('first', { query: () => IN_FULL }), last], faults).resume(question, reply, 1, brought(true)), false)
+    assert.equal(start(new Chain([watcher('first', { onlyNow: true }), last], faults)), IN_FULL)
   })
 })

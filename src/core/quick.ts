@@ -1,10 +1,16 @@
 import type { DONE, NEXT } from './plugin.ts'
+import type { Query } from './query.ts'
 import type { QuickQuestion } from './quick-question.ts'
 import type { QuickReply } from './quick-reply.ts'
+import type { Attempt } from './trace.ts'
 
 /** This query needs the chain's ordinary way, with a `Query` and its messages. Nothing must have happened yet. */
 export const IN_FULL = 3
-export type QuickVerdict = typeof NEXT | typeof DONE | typeof IN_FULL
+/** Answered from octets, but not now: somebody else has to be asked first, which `begin` does. */
+export const LATER = 4
+export type QuickVerdict = typeof NEXT | typeof DONE | typeof IN_FULL | typeof LATER
+/** What the quick way through a chain comes to. */
+export type QuickOutcome = typeof DONE | typeof IN_FULL | typeof LATER
 
 /**
  * The way through a stage from octets to octets, without an object or a string per query. A stage may have it beside its ordinary
@@ -14,17 +20,39 @@ export type QuickVerdict = typeof NEXT | typeof DONE | typeof IN_FULL
  *
  * Everything is synchronous and one query at a time is on its way, so that a stage may keep in a field of its own what `reply` needs
  * to know of `query`.
+ *
+ * A stage that has to wait says LATER. The query's octets are put aside, `begin` asks, and when the answer is there the query goes the
+ * way down once more (`question.resumed`) to that stage, where the answer writes the reply; then up. So nothing but octets waits.
  */
 export interface QuickStage {
   /** The way down. DONE: the reply is written. Absent: NEXT. */
   query?(question: QuickQuestion, reply: QuickReply): QuickVerdict
   /** The way up, for the stage that said DONE first and then for those above it. */
   reply?(question: QuickQuestion, reply: QuickReply): void
+  /** After LATER: asks. `waiting` hears the answer once, maybe before this returns; the question is not there any more by then. */
+  begin?(question: QuickQuestion, waiting: Waiting): void
+  /** The stage must see what takes time on the ordinary way: below it there is no LATER. */
+  readonly onlyNow?: boolean
   /**
    * For stages above `cache`: what packet workers, which answer from the packet cache without this thread, do in this stage's place;
    * `{}` for nothing. Absent: the stage must see every query, and its block is not served by the packet cache.
    */
   readonly byWorkers?: WorkerDuty
+}
+
+/** A query that waits. */
+export interface Waiting {
+  ready(brought: Brought): void
+}
+
+/** What a stage has found out for a query that waited. Good during the call of `ready` only. */
+export interface Brought {
+  /** What upstreams were asked, in order. */
+  readonly attempts: readonly Attempt[]
+  /** Writes the reply. False: it is none of the common ones, and the ordinary way has to. */
+  write(question: QuickQuestion, reply: QuickReply): boolean
+  /** Gives it to the same stage on the ordinary way, so that nobody is asked twice. */
+  handOver(q: Query): void
 }
 
 export interface WorkerDuty {

@@ -2,10 +2,13 @@ import type { Block } from '../core/build.ts'
 import { dnsMetrics, familyLabel, typeLabel, type DnsMetrics } from '../core/dns-metrics.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { Query, replyTo, type Arrival } from '../core/query.ts'
+import { DONE } from '../core/plugin.ts'
+import { IN_FULL, type Brought, type QuickOutcome, type Waiting } from '../core/quick.ts'
 import type { QuickQuestion } from '../core/quick-question.ts'
 import type { QuickReply } from '../core/quick-reply.ts'
 import { QuickZones } from '../core/quick-zones.ts'
 import type { ServerInfo } from '../core/server-info.ts'
+import type { Attempt } from '../core/trace.ts'
 import { CLASS, RCODE, TYPE, rcodeName } from '../wire/codes.ts'
 import { encodeMessage, messageLength } from '../wire/encode.ts'
 import type { Message } from '../wire/message.ts'
@@ -23,7 +26,11 @@ export interface GroupWorld {
   /** Replies to the process's questions to itself. */
   readonly selfProbe: { answer(request: Message): Message | undefined }
   /** What people look at: rates, the most frequent, the slow. */
-  readonly traffic: { answered(q: Query): void; answeredQuickly(question: QuickQuestion, rcode: number): void }
+  readonly traffic: {
+    answered(q: Query): void
+    answeredQuickly(question: QuickQuestion, rcode: number): void
+    answeredLater(question: QuickQuestion, reply: QuickReply, attempts: readonly Attempt[]): void
+  }
   /** A reply that has no wire form: a name with an empty label, say. The client gets SERVFAIL. */
   unsendable(q: Query, error: unknown): void
   /** A bug in a stage's quick way; the query takes the ordinary one. */
@@ -52,6 +59,8 @@ export class Group implements ServerInfo {
   readonly #world: GroupWorld
   readonly #metrics: DnsMetrics
   #inFlight = 0
+  /** Of the question that `quick` has looked at last. */
+  #block: Block | undefined
 
   constructor(label: string, blocks: readonly Block[], world: GroupWorld) {
     this.label = label
@@ -73,36 +82,75 @@ export class Group implements ServerInfo {
     return this.#inFlight
   }
 
-  /** Answers a request; undefined means that the client gets nothing. At once unless a stage waits. */
-  answer(request: Message, arrival: Arrival): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  /**
+   * Answers a request; undefined means that the client gets nothing. At once unless a stage waits. `brought`: what the quick way has found
+   * out for it.
+   */
+  answer(request: Message, arrival: Arrival, brought?: Brought): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     if (request.questions.length === 0) return encodeMessage(replyTo(request, RCODE.SERVFAIL))
     const toItself = this.#world.selfProbe.answer(request)
     if (toItself !== undefined) return encodeMessage(toItself)
     if (request.edns !== undefined && request.edns.version !== 0 && this.#classAllowed(request)) return badVersion(request)
     const q = new Query(request, arrival)
+    brought?.handOver(q)
     this.#inFlight++
     const waiting = this.dispatch(q)
     if (waiting === undefined) return this.#finish(q)
     return waiting.then(() => this.#finish(q))
   }
 
-  /** The quick way for a question. False: nothing has happened, it needs `answer`. */
-  quick(question: QuickQuestion, reply: QuickReply): boolean {
+  /** The quick way for a question (see `Chain.quick`). DONE: the reply is complete. LATER: it waits with `begin`. */
+  quick(question: QuickQuestion, reply: QuickReply): QuickOutcome {
     // DS belongs to the parent's block, which takes more than the longest zone to find.
-    if (question.type === TYPE.DS) return false
+    if (question.type === TYPE.DS) return IN_FULL
     const block = this.#quickZones.match(question)
-    if (block === undefined) return false
+    if (block === undefined) return IN_FULL
+    this.#block = block
     question.server = this
     reply.begin(question)
     try {
-      if (!block.chain.quick(question, reply)) return false
+      const outcome = block.chain.quick(question, reply)
+      if (outcome !== DONE) return outcome
       if (reply.kept !== undefined) this.#world.packets?.keep(question, reply, this, block)
+    } catch (error) {
+      this.#world.quickFailed(error)
+      return IN_FULL
+    }
+    reply.finish(question)
+    this.#world.traffic.answeredQuickly(question, reply.rcode)
+    return DONE
+  }
+
+  /** A bug on the quick way of a question. */
+  quickFailed(error: unknown): void {
+    this.#world.quickFailed(error)
+  }
+
+  /** The block of the question that `quick` has called LATER last. */
+  get blockForLater(): Block {
+    return this.#block!
+  }
+
+  /** Asks for that question, which waits for the stage at `at`. What comes of it goes to `resume`. */
+  begin(question: QuickQuestion, block: Block, at: number, waiting: Waiting): void {
+    this.#inFlight++
+    block.chain.begin(question, at, waiting)
+  }
+
+  /** The quick way for a question that has waited, once. False: nothing has happened, it needs `answer`. */
+  resume(question: QuickQuestion, reply: QuickReply, block: Block, at: number, brought: Brought): boolean {
+    this.#inFlight--
+    question.server = this
+    question.resumed = true
+    reply.begin(question)
+    try {
+      if (!block.chain.resume(question, reply, at, brought)) return false
     } catch (error) {
       this.#world.quickFailed(error)
       return false
     }
     reply.finish(question)
-    this.#world.traffic.answeredQuickly(question, reply.rcode)
+    this.#world.traffic.answeredLater(question, reply, brought.attempts)
     return true
   }
 

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { pluginTable, PLUGINS } from '../plugins/index.ts'
 import { encodeAsked, mixedCorefile, mixedQuery } from '../../test/support/query-mix.ts'
 import { testServer } from '../../test/support/world.ts'
+import { DONE } from '../core/plugin.ts'
 import { acceptPacket } from './accept.ts'
 import { peerOf } from './peer.ts'
 import { answerQuickly, quickReply } from './quick-path.ts'
@@ -27,7 +28,7 @@ describe('the quick way', () => {
             const packet = encodeAsked(asked, ++id & 0xffff)
             const startMs = server.clock.nowMs()
             // The quick way first: it has no effect unless it answers.
-            const fast = answerQuickly(group, packet, 0, packet.length, protocol, CLIENT, startMs) ? quickReply.bytes.slice(0, quickReply.length) : undefined
+            const fast = answerQuickly(group, packet, 0, packet.length, protocol, CLIENT, startMs) === DONE ? quickReply.bytes.slice(0, quickReply.length) : undefined
             const accepted = acceptPacket(packet)
             if (accepted.kind !== 'query') continue
             const plain = await group.answer(accepted.request, { client: CLIENT, local: CLIENT, protocol, server: group, sizeBytes: packet.length, startMs })
@@ -57,7 +58,7 @@ describe('the quick way', () => {
       const packets = Array.from({ length: 500 }, (_, i) => encodeAsked({ name: 'name' + i + '.example.org.', type: 1, rd: true }, i))
       for (const packet of packets) group.answer(acceptPacket(packet).request, { client, local: client, protocol: 'udp', server: group, sizeBytes: packet.length, startMs: 0 })
       let hits = 0
-      const run = (n) => { for (let i = 0; i < n; i++) if (answerQuickly(group, packets[i % 500], 0, packets[i % 500].length, 'udp', client, 0)) hits++ }
+      const run = (n) => { for (let i = 0; i < n; i++) if (answerQuickly(group, packets[i % 500], 0, packets[i % 500].length, 'udp', client, 0) === 1) hits++ }
       run(50_000)
       let collections = 0
       new PerformanceObserver((list) => { collections += list.getEntries().length }).observe({ entryTypes: ['gc'] })

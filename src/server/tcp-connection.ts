@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net'
 import type { Timer } from '../base/clock.ts'
-import { WriteBatch } from '../base/write-batch.ts'
+import { FrameBatch } from '../base/frame-batch.ts'
+import { DONE } from '../core/plugin.ts'
 import type { Peer } from '../core/query.ts'
+import { LATER } from '../core/quick.ts'
 import { acceptPacket } from './accept.ts'
 import { FrameReader } from '../wire/frames.ts'
 import type { ListenerWorld, Target } from './listener.ts'
+import { isParkable, Parked, Spares } from './parked.ts'
 import { peerOf } from './peer.ts'
 import { refusal, TOO_MUCH } from './refusal.ts'
 import { answerQuickly, quickReply } from './quick-path.ts'
@@ -24,7 +27,8 @@ export class TcpConnection {
   readonly #world: ListenerWorld
   readonly #client: Peer
   readonly #local: Peer
-  readonly #batch: WriteBatch
+  readonly #batch: FrameBatch
+  readonly #parked = new Spares(() => this.#newParked())
   readonly #frames = new FrameReader()
   readonly #closed: () => void
   #timer: Timer | undefined
@@ -37,7 +41,7 @@ export class TcpConnection {
 
   constructor(socket: Socket, target: Target, world: ListenerWorld, closed: () => void) {
     this.#socket = socket
-    this.#batch = new WriteBatch(socket, world.clock, () => this.#settle(true))
+    this.#batch = new FrameBatch(socket, world.clock, () => this.#advance())
     this.#target = target
     this.#world = world
     this.#closed = closed
@@ -92,8 +96,8 @@ export class TcpConnection {
   /** Decides what the socket should do next. */
   #settle(progress: boolean): void {
     if (this.#socket.destroyed) return
-    const idle = this.#underWay === 0 && this.#socket.writableLength === 0
-    if (this.#finishing && this.#underWay === 0) this.#socket.end()
+    const idle = this.#underWay === 0 && this.#unsent === 0
+    if (this.#finishing && this.#underWay === 0) this.#end()
     // What arrives after the end is read and dropped: closing with unread data would reset the connection and lose answers.
     if (this.#hasRoom() || this.#socket.writableEnded) this.#socket.resume()
     else this.#socket.pause()
@@ -102,33 +106,56 @@ export class TcpConnection {
     else this.#arm(this.#received === 0 ? this.#target.timeouts.readMs : this.#target.timeouts.idleMs)
   }
 
+  #end(): void {
+    if (this.#socket.writableEnded) return
+    this.#batch.flush()
+    this.#socket.end()
+  }
+
+  get #unsent(): number {
+    return this.#batch.held + this.#socket.writableLength
+  }
+
   #hasRoom(): boolean {
-    return !this.#allowanceUsed && this.#underWay < PIPELINE_LIMIT && this.#socket.writableLength < UNSENT_LIMIT_BYTES && !this.#socket.destroyed
+    return !this.#allowanceUsed && this.#underWay < PIPELINE_LIMIT && this.#unsent < UNSENT_LIMIT_BYTES && !this.#socket.destroyed
   }
 
   #take(packet: Uint8Array): void {
-    if (answerQuickly(this.#target.group, packet, 0, packet.length, 'tcp', this.#client, this.#world.clock.nowMs())) {
+    const { group } = this.#target
+    const startMs = this.#world.clock.nowMs()
+    const quickly = answerQuickly(group, packet, 0, packet.length, 'tcp', this.#client, startMs)
+    if (quickly === DONE) {
       this.#count()
-      return this.#send(quickReply.bytes.subarray(0, quickReply.length))
+      return this.#send(quickReply.bytes, quickReply.length)
     }
-    const accepted = acceptPacket(packet)
-    if (accepted.kind === 'ignore') return
+    const waits = quickly === LATER && isParkable(packet.length)
+    const accepted = waits ? undefined : acceptPacket(packet)
+    if (accepted?.kind === 'ignore') return
     this.#count()
-    if (accepted.kind === 'reject') return this.#send(accepted.reply)
+    if (accepted?.kind === 'reject') return this.#send(accepted.reply)
     const admittance = this.#world.admission.enter(this.#client)
-    if (admittance === 'refuse') return this.#send(refusal(accepted.request, TOO_MUCH))
+    if (admittance === 'refuse') return this.#refuse(packet)
     if (admittance === 'drop') return
     this.#underWay++
-    const outcome = this.#target.group.answer(accepted.request, {
-      client: this.#client,
-      local: this.#local,
-      protocol: 'tcp',
-      server: this.#target.group,
-      sizeBytes: packet.length,
-      startMs: this.#world.clock.nowMs(),
-    })
+    if (accepted === undefined) return this.#parked.take().park(packet, 0, packet.length, group, startMs)
+    const outcome = group.answer(accepted.request, { client: this.#client, local: this.#local, protocol: 'tcp', server: group, sizeBytes: packet.length, startMs })
     if (outcome instanceof Promise) void this.#later(outcome)
     else this.#done(outcome)
+  }
+
+  #refuse(packet: Uint8Array): void {
+    const accepted = acceptPacket(packet)
+    if (accepted.kind === 'query') this.#send(refusal(accepted.request, TOO_MUCH))
+  }
+
+  #newParked(): ParkedFrame {
+    const parked: ParkedFrame = new ParkedFrame(this.#client, this.#local, (reply, length) => this.#send(reply, length), () => {
+      this.#done(undefined)
+      this.#parked.give(parked)
+      // Else what is held is about to be written, and then this is looked at for all that have been answered.
+      if (this.#batch.held === 0) this.#advance()
+    })
+    return parked
   }
 
   #count(): void {
@@ -149,13 +176,9 @@ export class TcpConnection {
     if (reply !== undefined) this.#send(reply)
   }
 
-  #send(reply: Uint8Array): void {
+  #send(reply: Uint8Array, length = reply.length): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return
-    const frame = Buffer.allocUnsafe(reply.length + 2)
-    frame.writeUInt16BE(reply.length)
-    frame.set(reply, 2)
-    this.#batch.hold()
-    this.#socket.write(frame)
+    this.#batch.push(reply, length)
   }
 
   #arm(ms: number): void {
@@ -166,5 +189,34 @@ export class TcpConnection {
   #close(): void {
     this.#timer?.cancel()
     this.#closed()
+  }
+}
+
+/** A query of a connection that waits. */
+class ParkedFrame extends Parked {
+  readonly protocol = 'tcp'
+  readonly client: Peer
+  readonly local: Peer
+  readonly #reply: (reply: Uint8Array, length: number) => void
+  readonly #over: () => void
+
+  constructor(client: Peer, local: Peer, reply: (reply: Uint8Array, length: number) => void, over: () => void) {
+    super()
+    this.client = client
+    this.local = local
+    this.#reply = reply
+    this.#over = over
+  }
+
+  protected override send(reply: Uint8Array, length: number): void {
+    this.#reply(reply, length)
+  }
+
+  protected override leave(): void {
+    this.#over()
+  }
+
+  protected override lastingClient(): Peer {
+    return this.client
   }
 }

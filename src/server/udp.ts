@@ -1,10 +1,13 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { sleep } from '../base/clock.ts'
+import { DONE } from '../core/plugin.ts'
 import type { Peer } from '../core/query.ts'
+import { LATER } from '../core/quick.ts'
 import { acceptPacket } from './accept.ts'
 import { turnSocketAway } from './farewell.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
+import { isParkable, Parked } from './parked.ts'
 import { peerOf } from './peer.ts'
 import { refusal, TOO_MUCH } from './refusal.ts'
 import { answerQuickly, quickReply } from './quick-path.ts'
@@ -46,6 +49,39 @@ async function openUdp(address: string, port: number, target: Target, world: Lis
   })
   world.socketMark.apply(socket)
   return new UdpListener(socket, shownAddress, target, world)
+}
+
+/** A query that waits. Node's own objects for a packet are many, so that making one more is no matter. */
+class ParkedMessage extends Parked {
+  readonly protocol = 'udp'
+  readonly client: Peer
+  readonly local: Peer
+  readonly #done: (reply: Uint8Array | undefined) => void
+  #reply: Uint8Array | undefined
+
+  constructor(client: Peer, local: Peer, done: (reply: Uint8Array | undefined) => void) {
+    super()
+    this.client = client
+    this.local = local
+    this.#done = done
+  }
+
+  protected override send(reply: Uint8Array, length: number): void {
+    this.#reply = ownOctets(reply, length)
+  }
+
+  protected override leave(): void {
+    this.#done(this.#reply)
+  }
+
+  protected override lastingClient(): Peer {
+    return this.client
+  }
+}
+
+/** Node keeps the octets until it has sent them. */
+function ownOctets(reply: Uint8Array, length: number): Uint8Array {
+  return reply.slice(0, length)
 }
 
 class UdpListener implements Listener {
@@ -98,8 +134,9 @@ class UdpListener implements Listener {
     const { admission, clock } = this.#world
     const client = peerOf(remote.address, remote.port)
     const startMs = clock.nowMs()
-    // Node keeps the octets until it has sent them, so they must be our own.
-    if (answerQuickly(this.#target.group, packet, 0, packet.length, 'udp', client, startMs)) return this.#send(quickReply.bytes.slice(0, quickReply.length), remote)
+    const { group } = this.#target
+    const quickly = answerQuickly(group, packet, 0, packet.length, 'udp', client, startMs)
+    if (quickly === DONE) return this.#send(ownOctets(quickReply.bytes, quickReply.length), remote)
     const accepted = acceptPacket(packet)
     if (accepted.kind === 'ignore') return
     if (accepted.kind === 'reject') return this.#send(accepted.reply, remote)
@@ -107,14 +144,8 @@ class UdpListener implements Listener {
     if (admittance === 'refuse') return this.#send(refusal(accepted.request, TOO_MUCH), remote)
     if (admittance === 'drop') return
     this.#underWay++
-    const outcome = this.#target.group.answer(accepted.request, {
-      client,
-      local: this.#local,
-      protocol: 'udp',
-      server: this.#target.group,
-      sizeBytes: packet.length,
-      startMs,
-    })
+    if (quickly === LATER && isParkable(packet.length)) return new ParkedMessage(client, this.#local, (reply) => this.#done(reply, remote)).park(packet, 0, packet.length, group, startMs)
+    const outcome = group.answer(accepted.request, { client, local: this.#local, protocol: 'udp', server: group, sizeBytes: packet.length, startMs })
     if (outcome instanceof Promise) void this.#later(outcome, remote)
     else this.#done(outcome, remote)
   }

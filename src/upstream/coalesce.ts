@@ -1,5 +1,5 @@
-import type { Message } from '../wire/message.ts'
-import { lowerName } from '../wire/name.ts'
+import type { Request } from './request.ts'
+import { TYPE } from '../wire/codes.ts'
 
 /** Queries that wait for another's answer; the next ones ask for themselves. */
 const WAITERS_LIMIT = 1000
@@ -47,12 +47,29 @@ export class Coalescer<T> {
   }
 }
 
-/** What makes two requests equal to an upstream: all that is sent but the id. Undefined for requests that carry records. */
-export function coalescingKey(request: Message, protocol: string): string | undefined {
-  const question = request.questions[0]!
-  if (request.answers.length + request.authorities.length + request.additionals.length > 0 || request.opcode !== 0) return undefined
-  const { edns } = request
-  const options = edns?.options.map((option) => `${option.code}:${Buffer.from(option.data).toString('latin1')}`).join(',')
-  const flags = (request.rd ? 1 : 0) | (request.ad ? 2 : 0) | (request.cd ? 4 : 0) | (edns?.do === true ? 8 : 0)
-  return `${lowerName(question.name)} ${question.type} ${question.class} ${flags} ${protocol} ${edns === undefined ? '-' : `${edns.udpSize} ${edns.z} ${options}`}`
+/** Where a request's flags begin, and its counts of answers, authorities and additional records. */
+const FLAGS_AT = 2
+const COUNTS_AT = 6
+const HEADER_BYTES = 12
+const OPCODE = 0x78
+/** Keys are made here; a longer request is asked for itself. */
+const scratch = Buffer.alloc(1024)
+
+/** What makes two requests equal to an upstream: all that is sent but the id and the letters' case. Undefined for requests that carry records. */
+export function coalescingKey({ packet, questionEnd }: Request, overTcp: boolean): string | undefined {
+  if (packet.length > scratch.length || !isPlain(packet, questionEnd)) return undefined
+  scratch[0] = overTcp ? 1 : 0
+  for (let i = FLAGS_AT; i < packet.length; i++) {
+    const octet = packet[i]!
+    scratch[i - 1] = i >= HEADER_BYTES && i < questionEnd - 4 && octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet
+  }
+  return scratch.toString('latin1', 0, packet.length - 1)
+}
+
+/** A query with a question and at most an OPT. */
+function isPlain(packet: Uint8Array, questionEnd: number): boolean {
+  if ((packet[FLAGS_AT]! & OPCODE) !== 0) return false
+  for (let i = COUNTS_AT; i < HEADER_BYTES - 1; i++) if (packet[i] !== 0) return false
+  const additionals = packet[HEADER_BYTES - 1]
+  return additionals === 0 || (additionals === 1 && packet[questionEnd] === 0 && packet[questionEnd + 1] === 0 && packet[questionEnd + 2] === TYPE.OPT)
 }

@@ -4,11 +4,11 @@ import type { Random } from '../core/env.ts'
 import type { Protocol } from '../core/query.ts'
 import type { Attempt } from '../core/trace.ts'
 import { RCODE, rcodeName } from '../wire/codes.ts'
-import { WireError, type Message } from '../wire/message.ts'
+import type { Question } from '../wire/message.ts'
 import type { Call, Caller } from './call.ts'
 import { UpstreamError } from './failure.ts'
-import { isNoCookie, readReply, restoreCase, withoutCookie } from './reply.ts'
-import { isTruncated, makeRequest, matchReply, withRandomCase, type Request } from './request.ts'
+import { expandReply, isNoCookie, readReply, restoreCase, UpstreamReply } from './reply.ts'
+import { isTruncated, matchReply, withRandomCase, type Request } from './request.ts'
 import type { Upstream } from './upstream.ts'
 
 /** One question takes at most this long, however many attempts it makes. */
@@ -26,7 +26,7 @@ const HEDGE_LOOKS = 5
 export type Outcome = Ending & Asked
 
 type Ending =
-  | { readonly kind: 'reply'; readonly reply: Message }
+  | { readonly kind: 'reply'; readonly reply: UpstreamReply }
   /** An upstream answered another question. */
   | { readonly kind: 'wrong' }
   | { readonly kind: 'failed'; readonly rcode: number; readonly error: Error }
@@ -53,6 +53,20 @@ export interface ErrandRules {
   readonly randomCase: boolean
   /** The upstreams and we have cookies: the client's own are nobody else's business. */
   readonly cookies: boolean
+}
+
+/** What is asked. */
+export interface Wanted {
+  readonly request: Request
+  readonly protocol: Protocol
+  /** The client's own question and whether it has EDNS, for who wants a message; else replies stay octets where they can. */
+  readonly asked: Asking | undefined
+}
+
+/** What the client asked that wants a message. */
+export interface Asking {
+  readonly question: Question
+  readonly edns: boolean
 }
 
 /** What errands tell. */
@@ -84,15 +98,8 @@ export class Errands {
   }
 
   /** `done` hears the outcome once, maybe before this returns. */
-  run(message: Message, protocol: Protocol, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void): void {
-    let request: Request
-    try {
-      request = makeRequest(this.rules.cookies ? withoutCookie(message) : message)
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error
-      return done({ kind: 'failed', rcode: RCODE.FORMERR, error, attempts: [] })
-    }
-    new Errand(this, message, request, protocol, order, cancelAtMs, done).start()
+  run(wanted: Wanted, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void): void {
+    new Errand(this, wanted, order, cancelAtMs, done).start()
   }
 
   stop(): void {
@@ -104,7 +111,7 @@ export class Errands {
 /** One question on its way. */
 class Errand {
   readonly errands: Errands
-  readonly #message: Message
+  readonly #asked: Asking | undefined
   /** With the letters' case as the client has it. */
   readonly #plain: Request
   readonly #request: Request
@@ -113,7 +120,7 @@ class Errand {
   readonly #deadlineMs: number
   /** No attempt begins after this. */
   readonly #lastStartMs: number
-  readonly #asked: Attempt[] = []
+  readonly #attempts: Attempt[] = []
   /** Attempts allowed to fail. */
   readonly #limit: number
   /** Under way: one, or a few while it is hedged. */
@@ -127,9 +134,9 @@ class Errand {
   #last: Error | undefined
   #over = false
 
-  constructor(errands: Errands, message: Message, request: Request, protocol: Protocol, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void) {
+  constructor(errands: Errands, { request, protocol, asked }: Wanted, order: readonly Upstream[], cancelAtMs: number, done: (outcome: Outcome) => void) {
     this.errands = errands
-    this.#message = message
+    this.#asked = asked
     this.#plain = request
     this.#request = errands.rules.randomCase ? withRandomCase(request, errands.world.random) : request
     this.#protocol = protocol
@@ -162,7 +169,7 @@ class Errand {
       }
       if (this.#protocol === 'tcp') return this.#failed(attempt, new UpstreamError('closed', `${upstream.label}: the answer is truncated, and TCP is refused`))
     }
-    const reply = readReply(bytes, network, this.#protocol === 'tcp' ? Infinity : attempt.call!.request.datagramBytes)
+    const reply = this.#read(bytes, network, this.#protocol === 'tcp' ? Infinity : attempt.call!.request.datagramBytes)
     if (reply !== undefined) this.#note(attempt, rcodeName(reply.rcode))
     if (reply === undefined) return this.#failed(attempt, new UpstreamError('closed', `read ${network} ${upstream.label}: the reply cannot be parsed`))
     const match = matchReply(this.#request, bytes)
@@ -170,7 +177,7 @@ class Errand {
     if (match === 'other-case' && this.#request.exactCase && network !== 'udp') upstream.foldsCase()
     if (reply.rcode === RCODE.BADCOOKIE && network === 'udp' && rules.cookies) return this.#further(() => this.#ask(upstream, 'tcp'))
     if (rules.failover.has(reply.rcode) && ++this.#failovers < this.#order.length) return this.#further(() => this.#next())
-    this.#finish({ kind: 'reply', reply: this.#restored(reply) })
+    this.#finish({ kind: 'reply', reply })
   }
 
   failed(attempt: Try, error: UpstreamError): void {
@@ -179,12 +186,17 @@ class Errand {
     this.#failed(attempt, error)
   }
 
-  /** The reply as if the question had been sent as the client put it. */
-  #restored(reply: Message): Message {
-    const { rules } = this.errands
-    if (rules.randomCase) restoreCase(reply, this.#message.questions[0]!)
-    if (rules.cookies) reply.edns = this.#message.edns === undefined || reply.edns === undefined ? undefined : { ...reply.edns, options: reply.edns.options.filter(isNoCookie) }
-    return reply
+  /** Undefined when it cannot be read. A message is as if the question had been sent as the client put it. */
+  #read(bytes: Uint8Array, network: Call['network'], limit: number): UpstreamReply | undefined {
+    const common = this.#asked === undefined ? expandReply(bytes, network, limit) : undefined
+    if (common !== undefined) return common
+    const message = readReply(bytes, network, limit)
+    if (message === undefined) return undefined
+    const { rcode } = message
+    const { randomCase, cookies } = this.errands.rules
+    if (randomCase && this.#asked !== undefined) restoreCase(message, this.#asked.question)
+    if (cookies) message.edns = this.#asked?.edns !== true || message.edns === undefined ? undefined : { ...message.edns, options: message.edns.options.filter(isNoCookie) }
+    return new UpstreamReply(bytes, rcode, message)
   }
 
   /** The attempt has been silent for a while: ask another upstream too, or the same over another connection. */
@@ -238,7 +250,7 @@ class Errand {
   }
 
   #note({ upstream, network, startMs }: Try, outcome: string): void {
-    this.#asked.push({ to: upstream.label, protocol: network, tookMs: this.errands.world.clock.nowMs() - startMs, outcome })
+    this.#attempts.push({ to: upstream.label, protocol: network, tookMs: this.errands.world.clock.nowMs() - startMs, outcome })
   }
 
   /** An attempt that was answered does not count. */
@@ -276,7 +288,7 @@ class Errand {
       attempt.giveUp()
       this.#note(attempt, 'another answered first')
     }
-    this.#done({ ...outcome, attempts: this.#asked })
+    this.#done({ ...outcome, attempts: this.#attempts })
   }
 }
 

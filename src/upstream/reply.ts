@@ -1,8 +1,52 @@
 import { decodeMessage } from '../wire/decode.ts'
 import { EDNS } from '../wire/edns.ts'
 import { Message, WireError, type EdnsOption, type Question } from '../wire/message.ts'
+import { Expansion } from '../wire/expansion.ts'
 import { equalNames } from '../wire/name.ts'
 import type { Network } from './call.ts'
+
+/** Whose records are looked at, of the replies of this thread. */
+const expansion = new Expansion()
+/** The octets that `expansion` has read last. */
+let expanded: Uint8Array | undefined
+
+/** What an upstream answered. Octets as long as the call lasts that brought it; the message is made when somebody asks for it. */
+export class UpstreamReply {
+  readonly octets: Uint8Array
+  /** All 12 bits. */
+  readonly rcode: number
+  readonly #common: boolean
+  #message: Message | undefined
+
+  /** With a message: the octets are none of the common kind, or nobody wants them. */
+  constructor(octets: Uint8Array, rcode: number, message?: Message) {
+    this.octets = octets
+    this.rcode = rcode
+    this.#common = message === undefined
+    this.#message = message
+  }
+
+  get message(): Message {
+    return this.#message ??= decodeMessage(this.octets)
+  }
+
+  /** Its records in full, good until another reply is looked at; undefined when they are none of the common kind. */
+  expand(): Expansion | undefined {
+    return this.#common && expandOnce(this.octets) ? expansion : undefined
+  }
+}
+
+/** A reply that need not become a message. Undefined: it needs `readReply`. */
+export function expandReply(bytes: Uint8Array, network: Network, limit: number): UpstreamReply | undefined {
+  if ((network === 'udp' && bytes.length > limit) || !expandOnce(bytes)) return undefined
+  return new UpstreamReply(bytes, expansion.flags & 0xf)
+}
+
+function expandOnce(bytes: Uint8Array): boolean {
+  if (expanded === bytes) return true
+  expanded = expansion.read(bytes) ? bytes : undefined
+  return expanded !== undefined
+}
 
 /**
  * The message in a reply, or undefined when it cannot be read. A datagram is read as far as `limit`, as whoever asked had room for no

@@ -75,7 +75,7 @@ export class Connection implements Carrier {
     exchange.carrier = this
     this.#pending.add(exchange)
     this.#asked++
-    this.#batch.push(exchange.request.packet, exchange.id)
+    this.#batch.push(exchange.request.packet, exchange.request.packet.length, exchange.id)
   }
 
   /** Silence since the question was sent means that the peer is gone without a word, or stuck; others must not wait on it too. */

@@ -41,6 +41,7 @@ import { makeRequest, matchReply } from '../../src/upstream/request.ts'
 import { parseResolvConf } from '../../src/upstream/resolv-conf.ts'
 import { decodeMessage } from '../../src/wire/decode.ts'
 import { encodeMessage, fitReply, messageLength } from '../../src/wire/encode.ts'
+import { Expansion } from '../../src/wire/expansion.ts'
 import { FrameReader } from '../../src/wire/frames.ts'
 import { Message, WireError } from '../../src/wire/message.ts'
 import { lowerName, nameToWire, parseName, readName } from '../../src/wire/name.ts'
@@ -68,6 +69,15 @@ function packets(): Uint8Array[] {
   message.qr = true
   message.answers = RECORDS.map((text) => parseRecord(text))
   return [query, encodeMessage(message)]
+}
+
+const expansion = new Expansion()
+
+/** Replies that are expanded without the decoder, compressed and plain. */
+function commonReplies(): Uint8Array[] {
+  const records = ['a.example. 60 IN CNAME b.example.', 'b.example. 60 IN A 192.0.2.1', 'example. 60 IN SOA ns.example. host.example. 1 7200 1800 86400 60', 'b.example. 60 IN MX 1 a.example.', 'b.example. 60 IN SRV 1 2 443 a.example.', 'b.example. 60 IN TXT "one" "two"']
+  const message = Object.assign(new Message(), { qr: true, questions: [{ name: 'a.example.', type: 1, class: 1 }], answers: records.map((text) => parseRecord(text)), edns: { udpSize: 1232, version: 0, do: true, z: 0, options: [] } })
+  return [encodeMessage(message), encodeMessage(message, { compress: true })]
 }
 
 function apiMessages(): Uint8Array[] {
@@ -129,6 +139,17 @@ export const TARGETS: readonly Target[] = [
       // What is taken for a reply to the question has that question, if it can be read at all.
       const reply = readReply(bytes, 'udp', 4096)
       if (matchReply(request, bytes) !== 'no' && reply !== undefined) assert.equal(lowerName(reply.questions[0]!.name), 'a.example.')
+    },
+  },
+  {
+    name: 'records in full', seeds: commonReplies(),
+    run(bytes) {
+      if (!expansion.read(bytes)) return
+      // What is taken is what the decoder takes, and comes out as it would from there.
+      const message = decodeMessage(bytes)
+      assert.equal(message.edns !== undefined, expansion.edns)
+      message.edns = undefined
+      assert.deepEqual(Buffer.from(expansion.octets.subarray(0, expansion.length)), Buffer.from(encodeMessage(message).subarray(expansion.questionEnd)))
     },
   },
   {

@@ -109,7 +109,7 @@ async function open(corefile: string, options: TestOptions, tame: Tame): Promise
     metrics: tame.metrics,
     echoed: tame.echoed,
     selfProbe: { answer: () => undefined },
-    traffic: { answered: () => undefined, answeredQuickly: () => undefined },
+    traffic: { answered: () => undefined, answeredQuickly: () => undefined, answeredLater: () => undefined },
     unsendable: (_q, error) => { tame.panics.push(error) },
     quickFailed: (error) => { tame.panics.push(error) },
     packets: undefined,

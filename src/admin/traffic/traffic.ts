@@ -3,6 +3,7 @@ import type { Random } from '../../core/env.ts'
 import type { Query } from '../../core/query.ts'
 import type { Attempt } from '../../core/trace.ts'
 import type { QuickQuestion } from '../../core/quick-question.ts'
+import type { QuickReply } from '../../core/quick-reply.ts'
 import { RCODE, rcodeName, typeName } from '../../wire/codes.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
 import type { Hitter } from './heavy-hitters.ts'
@@ -87,7 +88,12 @@ export class Traffic {
     const ms = this.#clock.nowMs() - q.arrival.startMs
     const failed = q.error !== undefined || q.reply.rcode === RCODE.SERVFAIL
     this.#seconds.count(Math.floor(this.#clock.wallMs() / 1000), ms, failed)
-    if (ms >= SLOW_MS || failed) this.#keepSlow(q, ms)
+    if (ms >= SLOW_MS || failed) {
+      this.#keepSlow({
+        name: q.asked.name, type: typeName(q.asked.type), client: q.client.address, ms,
+        rcode: q.dropped ? '' : rcodeName(q.reply.rcode), by: q.answeredBy, error: q.error?.message ?? '', upstreams: q.attempts ?? [],
+      })
+    }
     const weight = this.#sampleWeight()
     if (weight > 0) this.sampled(lowerName(q.asked.name), q.client.address, q.dropped ? -1 : q.reply.rcode, weight)
   }
@@ -97,6 +103,16 @@ export class Traffic {
     this.#seconds.count(Math.floor(this.#clock.wallMs() / 1000), 0, false)
     const weight = this.#sampleWeight()
     if (weight > 0) this.sampled(question.text(), question.client?.address ?? '', rcode, weight)
+  }
+
+  /** The same after it has waited for an upstream. */
+  answeredLater(question: QuickQuestion, { rcode, answeredBy }: QuickReply, attempts: readonly Attempt[]): void {
+    const ms = this.#clock.nowMs() - question.startMs
+    this.#seconds.count(Math.floor(this.#clock.wallMs() / 1000), ms, false)
+    const client = () => question.client?.address ?? ''
+    if (ms >= SLOW_MS) this.#keepSlow({ name: question.text(), type: typeName(question.type), client: client(), ms, rcode: rcodeName(rcode), by: answeredBy, error: '', upstreams: attempts })
+    const weight = this.#sampleWeight()
+    if (weight > 0) this.sampled(question.text(), client(), rcode, weight)
   }
 
   /** Queries that were answered where nobody looked at them: packet workers count, and may name one in so many with `sampled`. */
@@ -168,11 +184,8 @@ export class Traffic {
     })
   }
 
-  #keepSlow(q: Query, ms: number): void {
+  #keepSlow(query: Omit<SlowQuery, 'at'>): void {
     if (this.#slow.length >= SLOW_KEPT) this.#slow.shift()
-    this.#slow.push({
-      at: this.#clock.wallMs(), name: q.asked.name, type: typeName(q.asked.type), client: q.client.address, ms: Number(ms.toFixed(2)),
-      rcode: q.dropped ? '' : rcodeName(q.reply.rcode), by: q.answeredBy, error: q.error?.message ?? '', upstreams: q.attempts ?? [],
-    })
+    this.#slow.push({ ...query, at: this.#clock.wallMs(), ms: Number(query.ms.toFixed(2)) })
   }
 }

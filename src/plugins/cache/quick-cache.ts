@@ -51,12 +51,15 @@ export class QuickCache implements QuickStage {
     this.#key = ''
     this.#entry = undefined
     if (this.#zones.match(question) === undefined) return NEXT
+    question.stored = true
     const { options, stores: kept } = this.#shelf
     const key = quickKey(question)
     if (key === undefined) return IN_FULL
+    this.#key = key
+    // It was a miss when it came, whatever has been stored since.
+    if (question.resumed) return NEXT
     const nowMs = this.#env.clock.nowMs()
     const entry = kept.find(key, nowMs, options)
-    this.#key = key
     if (entry === undefined) return NEXT
     const left = entry.left(nowMs)
     if (left <= 0 || left <= refreshSeconds(entry.ttl, options)) return IN_FULL

@@ -3,17 +3,19 @@ import type { Env } from '../../core/env.ts'
 import type { Counter, Metrics } from '../../core/metrics.ts'
 import type { UpstreamsState } from '../../core/stage-state.ts'
 import { copyMessage, type Protocol, type Query } from '../../core/query.ts'
-import { Coalescer, coalescingKey } from '../../upstream/coalesce.ts'
-import { Errands, type Outcome } from '../../upstream/errand.ts'
+import { Coalescer, coalescingKey, type Wanting } from '../../upstream/coalesce.ts'
+import { Errands, type Outcome, type Wanted } from '../../upstream/errand.ts'
 import { extendedErrorOf } from '../../upstream/failure.ts'
 import { upstreamMetrics } from '../../upstream/metrics.ts'
 import { makePolicy, type Policy } from '../../upstream/policy.ts'
+import { withoutCookie } from '../../upstream/reply.ts'
+import { makeRequest, type Request } from '../../upstream/request.ts'
 import { Roster } from '../../upstream/roster.ts'
 import { orderOf } from '../../upstream/tiers.ts'
 import { readTlsFiles } from '../../upstream/tls-settings.ts'
 import { Upstream } from '../../upstream/upstream.ts'
 import { RCODE } from '../../wire/codes.ts'
-import type { Message } from '../../wire/message.ts'
+import { WireError, type Message } from '../../wire/message.ts'
 import { isSubdomain, type Name } from '../../wire/name.ts'
 import type { ForwardOptions } from './options.ts'
 
@@ -86,6 +88,19 @@ export class Instance {
     this.#errands.stop()
   }
 
+  /**
+   * What goes out and what comes back is as the client and the upstream have it, so that octets can be passed on. Exceptions that are
+   * not below the zone have a meaning of their own.
+   */
+  get passesOctets(): boolean {
+    const { from, except, randomCase, cookies } = this.#options
+    return !randomCase && !cookies && except.every((zone) => zone !== from && isSubdomain(zone, from))
+  }
+
+  get zones(): { readonly from: Name; readonly except: readonly Name[] } {
+    return this.#options
+  }
+
   covers(name: Name): boolean {
     const { from, except } = this.#options
     if (!isSubdomain(name, from)) return false
@@ -94,17 +109,25 @@ export class Instance {
 
   /** Settles the query, or leaves it to the next instance. */
   answer(q: Query): Promise<'settled' | 'next'> {
-    const protocol = this.#protocol(q)
+    const request = this.#requestOf(q.request)
+    if (request instanceof WireError) return Promise.resolve(this.settle(q, { kind: 'failed', rcode: RCODE.FORMERR, error: request, attempts: [] }, false))
+    const wanted: Wanted = { request, protocol: this.protocol(q.protocol), asked: { question: q.question, edns: q.request.edns !== undefined } }
     return new Promise((resolve) => {
-      this.#coalescer.run(coalescingKey(q.request, protocol), {
-        ask: (done) => this.#walk(q.request, protocol, q.cancelAtMs, done),
-        good: (outcome) => outcome.kind === 'reply',
-        done: (outcome, shared) => resolve(this.#settle(q, outcome, shared)),
+      this.ask(wanted, {
+        ask: (done) => this.walk(wanted, q.cancelAtMs, done),
+        good: isReply,
+        done: (outcome, shared) => resolve(this.settle(q, outcome, shared)),
       })
     })
   }
 
-  #settle(q: Query, outcome: Outcome, shared: boolean): 'settled' | 'next' {
+  /** Asks, together with whoever asks the same at the time. */
+  ask({ request, protocol }: Wanted, wanting: Wanting<Outcome>): void {
+    this.#coalescer.run(coalescingKey(request, protocol === 'tcp'), wanting)
+  }
+
+  /** Makes what asking came to the query's reply, or leaves the query to the next instance. */
+  settle(q: Query, outcome: Outcome, shared: boolean): 'settled' | 'next' {
     q.attempts = q.attempts === undefined ? outcome.attempts : [...q.attempts, ...outcome.attempts]
     const last = outcome.attempts.at(-1)
     if (last !== undefined) q.metadata?.set('forward/upstream', () => last.to)
@@ -112,35 +135,52 @@ export class Instance {
     if (outcome.kind === 'failed') q.fail(outcome.rcode, outcome.error, outcome.rcode === RCODE.SERVFAIL ? extendedErrorOf(outcome.error) : undefined)
     else if (outcome.kind === 'wrong') q.begin(RCODE.FORMERR)
     else {
-      if (this.#hasSuccessor && this.#handsOver(outcome.reply)) return 'next'
-      q.adopt(shared ? ownCopy(outcome.reply, q) : outcome.reply)
+      const { message } = outcome.reply
+      if (this.handsOver(message.rcode, message.answers.length)) return 'next'
+      q.adopt(shared ? ownCopy(message, q) : message)
     }
     return 'settled'
   }
 
-  #protocol(q: Query): Protocol {
+  /** How a client's question goes on. */
+  protocol(client: Protocol): Protocol {
     if (this.#options.forceTcp) return 'tcp'
-    return this.#options.preferUdp ? 'udp' : q.protocol
+    return this.#options.preferUdp ? 'udp' : client
+  }
+
+  #requestOf(message: Message): Request | WireError {
+    try {
+      return makeRequest(this.#options.cookies ? withoutCookie(message) : message)
+    } catch (error) {
+      if (error instanceof WireError) return error
+      throw error
+    }
   }
 
   /** As many queries at once as the options allow. */
-  #walk(request: Message, protocol: Protocol, cancelAtMs: number, done: (outcome: Outcome) => void): void {
+  walk(wanted: Wanted, cancelAtMs: number, done: (outcome: Outcome) => void): void {
     const { maxConcurrent } = this.#options
     if (maxConcurrent > 0 && this.#underWay >= maxConcurrent) {
       this.#rejected.add()
       return done({ kind: 'failed', rcode: RCODE.REFUSED, error: new Error(`concurrent queries exceeded maximum ${maxConcurrent}`), attempts: [] })
     }
     this.#underWay++
-    this.#errands.run(request, protocol, orderOf(this.#roster!.tiers, this.#policy), cancelAtMs, (outcome) => {
+    this.#errands.run(wanted, orderOf(this.#roster!.tiers, this.#policy), cancelAtMs, (outcome) => {
       this.#underWay--
       done(outcome)
     })
   }
 
-  #handsOver(reply: Message): boolean {
+  /** The next instance shall have a try. */
+  handsOver(rcode: number, answers: number): boolean {
     const { next, nextOnNodata } = this.#options
-    return next.has(reply.rcode) || (nextOnNodata && reply.rcode === RCODE.NOERROR && reply.answers.length === 0)
+    return this.#hasSuccessor && (next.has(rcode) || (nextOnNodata && rcode === RCODE.NOERROR && answers === 0))
   }
+}
+
+/** An upstream has answered, whatever it says. */
+export function isReply(outcome: Outcome): boolean {
+  return outcome.kind === 'reply'
 }
 
 /** Queries that differ in letter case only share an answer, but each gets its own question back (draft-vixie-dnsext-dns0x20). */

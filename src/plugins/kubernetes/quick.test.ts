@@ -13,6 +13,7 @@ import type { Kind } from '../../cluster/objects.ts'
 import { sourceKey } from '../../cluster/source/open.ts'
 import type { Source } from '../../cluster/source/source.ts'
 import type { World } from '../../core/build.ts'
+import { DONE } from '../../core/plugin.ts'
 import { QuickQuestion } from '../../core/quick-question.ts'
 import { QuickReply } from '../../core/quick-reply.ts'
 import { reverseName } from '../../core/reverse.ts'
@@ -32,7 +33,7 @@ function quickly(server: TestServer, packet: Uint8Array, protocol: 'udp' | 'tcp'
   question.protocol = protocol
   if (!question.read(packet, 0, packet.length)) return undefined
   reply.begin(question)
-  if (!server.generation.blocks[0]!.chain.quick(question, reply)) return undefined
+  if (server.generation.blocks[0]!.chain.quick(question, reply) !== DONE) return undefined
   reply.finish(question)
   return reply.bytes.slice(0, reply.length)
 }

@@ -33,8 +33,8 @@ export class QueryLog implements Stage {
     this.#env = env
     this.#rules = rules.map((rule) => ({ ...rule, throttle: new Throttle(rule.sample, rule.limit, env.clock, (left) => env.log.warning(`${left} lines left out (limit ${rule.limit!.lines})`)) }))
     this.#before = env.slot()
-    // What is answered quickly is not slow, so that it may pass by a log of slow queries alone.
-    if (rules.every((rule) => rule.classes.size === 0 && !rule.errors)) this.quick = { byWorkers: {} }
+    // What is answered at once is not slow, so that it may pass by a log of slow queries alone.
+    if (rules.every((rule) => rule.classes.size === 0 && !rule.errors)) this.quick = { byWorkers: {}, onlyNow: true }
   }
 
   query(q: Query): Verdict {

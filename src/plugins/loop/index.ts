@@ -3,6 +3,7 @@ import { onlyLine, refuseArguments } from '../../corefile/options.ts'
 import type { Env } from '../../core/env.ts'
 import { DONE, NEXT, type Plugin, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
+import { IN_FULL, type QuickStage } from '../../core/quick.ts'
 import type { UpstreamMetricsOf } from '../../upstream/metrics.ts'
 import { Upstream } from '../../upstream/upstream.ts'
 import { CLASS, RCODE, typeName, TYPE } from '../../wire/codes.ts'
@@ -36,6 +37,8 @@ export const loopPlugin: Plugin = {
  */
 class Loop implements Stage {
   readonly name = 'loop'
+  /** What may be a probe, and everything while there is a loop, takes the ordinary way. */
+  readonly quick: QuickStage = { query: ({ type }) => (this.#looping || type === TYPE.HINFO ? IN_FULL : NEXT) }
   readonly #env: Env
   readonly #zone: Name
   readonly #probeName: Name

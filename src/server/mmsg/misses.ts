@@ -1,18 +1,21 @@
-import type { ListenerWorld } from '../listener.ts'
-import { acceptPacket } from '../accept.ts'
-import { answerQuickly, quickReply } from '../quick-path.ts'
+import { DONE } from '../../core/plugin.ts'
+import { LATER } from '../../core/quick.ts'
 import { ENVELOPE_WORDS } from '../../native/datagrams.ts'
+import type { Message } from '../../wire/message.ts'
+import { acceptPacket } from '../accept.ts'
+import type { ListenerWorld } from '../listener.ts'
+import { isParkable, Spares } from '../parked.ts'
+import { answerQuickly, quickReply } from '../quick-path.ts'
 import type { MissRing } from './miss-ring.ts'
 import type { MmsgListener } from './mmsg-listener.ts'
 import type { PacketThread } from './packet-thread.ts'
-import { PassingPeer, SocketPeer } from './peers.ts'
+import { ParkedDatagram } from './parked-datagram.ts'
+import { lastingPeer, passingPeer, PassingPeer } from './peers.ts'
 import type { ReplyBatch } from './reply-batch.ts'
 import { refusal, TOO_MUCH } from '../refusal.ts'
 
 /** Misses that are dealt with before everything else of the event loop has its turn. */
 const TURN = 256
-/** struct sockaddr in an envelope: behind its two lengths. */
-const NAME_WORD = 2
 
 /** Takes what a worker could not answer from its ring and answers it, on the main thread. */
 export class Misses {
@@ -21,6 +24,7 @@ export class Misses {
   readonly #batch: ReplyBatch
   readonly #world: ListenerWorld
   readonly #client = new PassingPeer()
+  readonly #parked: Spares<ParkedDatagram>
   #closed = false
 
   /** `listeners` by the number of their sockets. */
@@ -29,6 +33,7 @@ export class Misses {
     this.#listeners = listeners
     this.#batch = batch
     this.#world = world
+    this.#parked = new Spares(() => new ParkedDatagram(batch, world, (parked) => this.#parked.give(parked)))
     this.#listen()
   }
 
@@ -69,35 +74,35 @@ export class Misses {
     // Its socket was closed with the query still on its way here.
     if (listener === undefined) return
     const fd = listener.descriptor(ring.socket)
-    const name = (envelopeAt + NAME_WORD) * 4
-    this.#client.see(bytes, name, isIpv4(words, envelopeAt + NAME_WORD) ? 1 : 2)
+    passingPeer(this.#client, bytes, words, envelopeAt)
     const startMs = this.#world.clock.nowMs()
-    if (answerQuickly(listener.target.group, bytes, packetAt, packetLength, 'udp', this.#client, startMs)) {
-      this.#batch.add(fd, words, envelopeAt, quickReply.bytes, quickReply.length)
-      return
-    }
-    const packet = bytes.slice(packetAt, packetAt + packetLength)
-    const accepted = acceptPacket(packet)
-    if (accepted.kind === 'ignore') return
-    if (accepted.kind === 'reject') return this.#batch.add(fd, words, envelopeAt, accepted.reply, accepted.reply.length)
-    const client = new SocketPeer(bytes.subarray(name, name + 28))
-    const admittance = this.#world.admission.enter(client)
-    if (admittance === 'refuse') {
-      const refused = refusal(accepted.request, TOO_MUCH)
-      return this.#batch.add(fd, words, envelopeAt, refused, refused.length)
-    }
+    const { group } = listener.target
+    const outcome = answerQuickly(group, bytes, packetAt, packetLength, 'udp', this.#client, startMs)
+    if (outcome === DONE) return this.#batch.add(fd, words, envelopeAt, quickReply.bytes, quickReply.length)
+    const waits = outcome === LATER && isParkable(packetLength)
+    const accepted = waits ? undefined : acceptPacket(bytes.slice(packetAt, packetAt + packetLength))
+    if (accepted?.kind === 'ignore') return
+    if (accepted?.kind === 'reject') return this.#batch.add(fd, words, envelopeAt, accepted.reply, accepted.reply.length)
+    const admittance = this.#world.admission.enter(this.#client)
+    if (admittance === 'refuse') return this.#refuse(ring, fd)
     if (admittance === 'drop') return
     listener.underWay++
-    const outcome = listener.target.group.answer(accepted.request, {
-      client,
-      local: listener.local,
-      protocol: 'udp',
-      server: listener.target.group,
-      sizeBytes: packetLength,
-      startMs,
-    })
+    if (accepted === undefined) return this.#parked.take().parkFrom(ring, listener, fd, startMs)
+    this.#answer(accepted.request, ring, listener, fd, startMs)
+  }
+
+  #answer(request: Message, { bytes, words, envelopeAt, packetLength }: MissRing, listener: MmsgListener, fd: number, startMs: number): void {
+    const { group } = listener.target
+    const outcome = group.answer(request, { client: lastingPeer(bytes, envelopeAt), local: listener.local, protocol: 'udp', server: group, sizeBytes: packetLength, startMs })
     if (outcome instanceof Promise) void this.#later(outcome, listener, fd, words.slice(envelopeAt, envelopeAt + ENVELOPE_WORDS))
     else this.#done(outcome, listener, fd, words, envelopeAt)
+  }
+
+  #refuse({ bytes, words, envelopeAt, packetAt, packetLength }: MissRing, fd: number): void {
+    const accepted = acceptPacket(bytes.slice(packetAt, packetAt + packetLength))
+    if (accepted.kind !== 'query') return
+    const refused = refusal(accepted.request, TOO_MUCH)
+    this.#batch.add(fd, words, envelopeAt, refused, refused.length)
   }
 
   async #later(outcome: Promise<Uint8Array | undefined>, listener: MmsgListener, fd: number, envelope: Int32Array): Promise<void> {
@@ -110,9 +115,4 @@ export class Misses {
     this.#world.admission.leave()
     if (reply !== undefined) this.#batch.add(fd, words, envelopeAt, reply, reply.length)
   }
-}
-
-/** IPv4, or IPv4 mapped into IPv6. */
-function isIpv4(words: Int32Array, name: number): boolean {
-  return (words[name]! & 0xffff) === 2 || (words[name + 2] === 0 && words[name + 3] === 0 && words[name + 4] === (0xffff0000 | 0))
 }

@@ -23,6 +23,27 @@ export class PassingPeer implements Peer {
   }
 }
 
+/** struct sockaddr in an envelope: behind its two lengths. */
+const NAME_WORD = 2
+const NAME_BYTES = 28
+
+/** Shows the client of an envelope at a word of `words`, whose memory `bytes` is too. */
+export function passingPeer(peer: PassingPeer, bytes: Uint8Array, words: Int32Array, envelopeAt: number): void {
+  const name = envelopeAt + NAME_WORD
+  peer.see(bytes, name * 4, isIpv4(words, name) ? 1 : 2)
+}
+
+/** The same as an object that may be kept. */
+export function lastingPeer(bytes: Uint8Array, envelopeAt: number): SocketPeer {
+  const name = (envelopeAt + NAME_WORD) * 4
+  return new SocketPeer(bytes.subarray(name, name + NAME_BYTES))
+}
+
+/** IPv4, or IPv4 mapped into IPv6. */
+function isIpv4(words: Int32Array, name: number): boolean {
+  return (words[name]! & 0xffff) === 2 || (words[name + 2] === 0 && words[name + 3] === 0 && words[name + 4] === (0xffff0000 | 0))
+}
+
 /** A client by its sockaddr; the text of the address is made when somebody asks for it. */
 export class SocketPeer implements Peer {
   readonly port: number
