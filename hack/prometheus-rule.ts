@@ -1,5 +1,5 @@
-/** Writes the rules once more as the Prometheus operator takes them: manifests/observability/rules.yaml → monitors/prometheus-rule.yaml. */
-import { readFileSync, writeFileSync } from 'node:fs'
+/** Writes the rules of manifests/observability/rules.yaml where else they are wanted: as the Prometheus operator takes them, and into the chart. */
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 
 const FOLDER = new URL('../manifests/observability/', import.meta.url)
 
@@ -17,4 +17,9 @@ ${indented}
 `
 }
 
-if (import.meta.main) writeFileSync(new URL('monitors/prometheus-rule.yaml', FOLDER), prometheusRule(readFileSync(new URL('rules.yaml', FOLDER), 'utf8')))
+if (import.meta.main) {
+  const rules = new URL('rules.yaml', FOLDER)
+  writeFileSync(new URL('monitors/prometheus-rule.yaml', FOLDER), prometheusRule(readFileSync(rules, 'utf8')))
+  // A chart has no files from outside of its folder.
+  copyFileSync(rules, new URL('../chart/files/rules.yaml', FOLDER))
+}

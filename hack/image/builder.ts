@@ -33,9 +33,10 @@ export class Builder {
     this.#run('bud', '--quiet', '--isolation=chroot', '--pull-never', `--build-arg=BASE=${base}`, ...contexts, `--tag=${image}`, `--file=${dockerfile}`, Object.values(stages)[0]!)
   }
 
+  /** Under the name that a kubelet looks for when a manifest says no more than `hearth-node:0.1.0`. */
   archive(image: string, file: string): void {
     rmSync(file, { force: true })
-    this.#run('push', '--quiet', image, `oci-archive:${file}:${image.slice(image.indexOf('/') + 1)}`)
+    this.#run('push', '--quiet', image, `oci-archive:${file}:docker.io/library/${image.slice(image.indexOf('/') + 1)}`)
   }
 
   clear(): void {

@@ -89,6 +89,12 @@ describe('the Helm chart', () => {
     assert.equal(resources('cluster.pods=insecure').includes('pods'), false)
   })
 
+  test('a Service that the cluster has already is left alone, and ours outlives the release', { skip }, () => {
+    assert.equal(chart('cluster.service=false').has('Service kube-dns'), false)
+    const service = chart().get('Service kube-dns') as Manifest & { metadata: { annotations: Readonly<Record<string, string>> } }
+    assert.equal(service.metadata.annotations['helm.sh/resource-policy'], 'keep')
+  })
+
   test('a Corefile of one\'s own takes the place of the chart\'s', { skip }, () => {
     assert.equal(chart('cluster.corefile=.:53 {\n    whoami\n}').get('ConfigMap hearth-cluster')?.data?.Corefile, '.:53 {\n    whoami\n}')
   })

@@ -54,6 +54,7 @@ describe('alerts and their runbooks', () => {
     const text = readFileSync(join(FOLDER, 'rules.yaml'), 'utf8')
     const made = readFileSync(join(FOLDER, 'monitors/prometheus-rule.yaml'), 'utf8')
     assert.equal(made, prometheusRule(text), 'run node hack/prometheus-rule.ts')
+    assert.equal(readFileSync(join(ROOT, 'manifests/chart/files/rules.yaml'), 'utf8'), text, 'run node hack/prometheus-rule.ts')
     const { kind, spec } = parse(made) as { kind: string; spec: unknown }
     assert.equal(kind, 'PrometheusRule')
     assert.deepEqual(spec, parse(text))
