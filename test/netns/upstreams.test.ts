@@ -9,10 +9,11 @@ import { Resident } from '../../hack/lab/resident.ts'
 import { lacks } from '../support/needs.ts'
 import { until } from '../support/until.ts'
 
-const skip = lacks({ root: true, commands: ['dig', 'nft', 'unbound', 'ip', 'ss'] })
+const skip = lacks({ root: true, commands: ['dig', 'dnsdist', 'nft', 'unbound', 'ip', 'ss'] })
 const SERVER = '127.0.0.1'
 const ONE = '10.9.0.1'
 const TWO = '10.9.0.2'
+const THREE = '10.9.0.3'
 /** CoreDNS waits two seconds for a silent upstream, which is what we must not. The rest is for a machine that is busy. */
 const SOON_MS = 1500
 
@@ -27,7 +28,7 @@ describe('forward to unbound on the real kernel', { skip, concurrency: false }, 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'hearth-upstreams-'))
     host = await Host.open('upstreams')
-    await host.configure([{ do: 'up', link: 'lo' }, { do: 'address', link: 'lo', address: `${ONE}/32` }, { do: 'address', link: 'lo', address: `${TWO}/32` }])
+    await host.configure([{ do: 'up', link: 'lo' }, { do: 'address', link: 'lo', address: `${ONE}/32` }, { do: 'address', link: 'lo', address: `${TWO}/32` }, { do: 'address', link: 'lo', address: `${THREE}/32` }])
   })
 
   beforeEach(async () => {
@@ -73,9 +74,9 @@ ${rest}remote-control:
     upstreams.delete(address)
   }
 
-  async function serve(options: string, to = `${ONE} ${TWO}`, patienceMs = 20_000): Promise<void> {
+  async function serve(options: string, to = `${ONE} ${TWO}`, patienceMs = 20_000, above = ''): Promise<void> {
     const corefile = join(folder, 'Corefile')
-    writeFileSync(corefile, `.:53 {\n    bind ${SERVER}\n    errors\n    forward . ${to} {\n${options}\n    }\n}\n`)
+    writeFileSync(corefile, `.:53 {\n    bind ${SERVER}\n    errors\n    ${above}\n    forward . ${to} {\n${options}\n    }\n}\n`)
     const main = fileURLToPath(new URL('../../cmd/hearth-cluster/main.ts', import.meta.url))
     server = await Resident.start('hearth-cluster', host.spawn(process.execPath, [main, '-conf', corefile, '-admin-listen-address', '']), /hearth-cluster-/)
     await until(async () => (await ask()).rcode === 'NOERROR', patienceMs)
@@ -162,6 +163,87 @@ ${rest}remote-control:
     const text = await host.exec('dig', [`@${SERVER}`, '+noedns', 'large.example', 'TXT'])
     assert.match(text, /Truncated, retrying in TCP mode/)
     assert.match(text, /status: NOERROR[\s\S]*ANSWER: 1,/)
+  })
+
+  test('one is slow: the other is asked too, and from then on first', async () => {
+    await stopUnbound(ONE)
+    const config = join(folder, 'dnsdist.conf')
+    writeFileSync(config, `setLocal("${ONE}:53")\nnewServer({address="${TWO}:53", healthCheckMode="up"})\naddAction(AllRule(), DelayAction(3000))\n`)
+    const slow = await Resident.start('dnsdist', host.spawn('dnsdist', ['--supervised', '-C', config]), /Listening on|Marking downstream|Polled|ACL/i)
+    try {
+      assert.match(await host.exec('dig', [`@${ONE}`, '+time=6', '+tries=1', 'direct.example', 'A']), /status: NOERROR[\s\S]*Query time: [3-9]\d{3} msec/)
+      await serve('policy sequential')
+      await allAnswered(5)
+    } finally {
+      await slow.stop()
+    }
+  })
+
+  test('one lies: it answers other questions, under other ids, and is not believed', async () => {
+    await stopUnbound(ONE)
+    // The question's own octets with a false id, then those of another name; an address that nobody has.
+    const program = `const socket = require('node:dgram').createSocket('udp4', (packet, { port, address }) => {
+      const forge = (edit) => {
+        const head = Buffer.from(packet.subarray(0, packet.indexOf(0, 12) + 5))
+        head.writeUInt16BE(0x8180, 2); head.writeUInt16BE(1, 6); head.writeUInt16BE(0, 10)
+        edit(head)
+        socket.send(Buffer.concat([head, Buffer.from('c00c00010001000000' + '3c0004c0000242', 'hex')]), port, address)
+      }
+      forge((head) => head.writeUInt16BE(head.readUInt16BE(0) ^ 1, 0))
+      forge((head) => { head[13] ^= 3 })
+    })
+    socket.bind(53, '${ONE}', () => console.log('lying'))`
+    const liar = await Resident.start('liar', host.spawn(process.execPath, ['-e', program]), /lying/)
+    try {
+      assert.doesNotMatch(await host.exec('dig', [`@${ONE}`, '+time=1', '+tries=1', 'direct.example', 'A']).catch((error: unknown) => String((error as { stdout?: string }).stdout)), /status: NOERROR[\s\S]*192\.0\.2\.1\n/)
+      await serve('policy sequential')
+      for (let i = 0; i < 5; i++) {
+        const { rcode, tookMs, text } = await ask()
+        assert.equal(rcode, 'NOERROR', text)
+        assert.match(text, /192\.0\.2\.1\n/)
+        assert.ok(tookMs < SOON_MS, `took ${tookMs} ms`)
+      }
+    } finally {
+      await liar.stop()
+    }
+  })
+
+  describe('what is followed while the program runs', () => {
+    test('a file like resolv.conf: within five seconds others are asked, and what is cached stays', async () => {
+      const file = join(folder, 'resolv.conf')
+      writeFileSync(file, `nameserver ${ONE}\n`)
+      await serve('', file, 20_000, 'cache 300')
+      await host.exec('dig', [`@${SERVER}`, 'kept.example', 'A'])
+      await stopUnbound(ONE)
+      writeFileSync(file, `nameserver ${TWO}\n`)
+      await until(() => server!.output.includes(`upstreams are now dns ${TWO}:53`), 10_000)
+      await allAnswered(2)
+      await stopUnbound(TWO)
+      assert.match(await host.exec('dig', [`@${SERVER}`, 'kept.example', 'A']), /status: NOERROR[\s\S]*192\.0\.2\.1/)
+    })
+
+    test('resolvers behind a Service: it goes, they are replaced, and no query is lost', async () => {
+      const named = (address: string) => `  local-zone: "dns.example." static\n  local-data: "dns.example. 5 IN A ${address}"\n`
+      for (const address of [ONE, TWO]) {
+        await stopUnbound(address)
+        await startUnbound(address, named(TWO))
+      }
+      await serve('force_tcp\nendpoints dns.example', ONE, 20_000, 'cache 300')
+      await until(() => server!.output.includes(`are now dns ${TWO}:53`), 10_000)
+      await host.exec('dig', [`@${SERVER}`, 'kept.example', 'A'])
+      // The Service is deleted and made anew with another address: what the agent was told at its start leads nowhere.
+      await stopUnbound(ONE)
+      await allAnswered(3)
+      // A rollout: the new resolver is there, the old one says so, and leaves.
+      await startUnbound(THREE, named(THREE))
+      await stopUnbound(TWO)
+      await startUnbound(TWO, named(THREE))
+      await until(() => server!.output.includes(`are now dns ${THREE}:53`), 10_000)
+      await stopUnbound(TWO)
+      await allAnswered(5)
+      await stopUnbound(THREE)
+      assert.match(await host.exec('dig', [`@${SERVER}`, 'kept.example', 'A']), /status: NOERROR[\s\S]*192\.0\.2\.1/)
+    })
   })
 
   test('all are dead for a while: SERVFAIL says why, and answers return by themselves', async () => {

@@ -1,6 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls'
 import { FrameReader } from '../../src/wire/frames.ts'
 
 /** A packet that came, and the ways back. */
@@ -25,6 +25,8 @@ export class DnsListener {
   readonly #connections = new Set<Socket>()
   /** Connections ever opened. */
   opened = 0
+  /** Of them, those over TLS whose handshake was short: the client knew an earlier session. */
+  resumed = 0
 
   private constructor(take: (received: Received) => void, tls: TlsOptions | undefined) {
     this.#take = take
@@ -55,6 +57,7 @@ export class DnsListener {
 
   #accept(socket: Socket, protocol: 'tcp' | 'tls'): void {
     const from = ++this.opened
+    if (socket instanceof TLSSocket && socket.isSessionReused()) this.resumed++
     const frames = new FrameReader()
     this.#connections.add(socket)
     socket.on('error', () => socket.destroy())

@@ -15,6 +15,13 @@ export interface Asked extends Pick<Received, 'protocol' | 'from' | 'send' | 'ha
   spoof(records: readonly string[], edit?: (reply: Message) => void): void
 }
 
+export interface UpstreamOptions {
+  readonly tls?: TlsOptions
+  readonly tcp?: boolean
+  /** Default: a free one. */
+  readonly port?: number
+}
+
 /** A server on loopback that does what the test says with each question. */
 export class ScriptedUpstream {
   readonly port: number
@@ -26,8 +33,8 @@ export class ScriptedUpstream {
     this.#listener = listener
   }
 
-  static async open(script: (asked: Asked) => void, options: { readonly tls?: TlsOptions; readonly tcp?: boolean } = {}): Promise<ScriptedUpstream> {
-    const port = await freePort()
+  static async open(script: (asked: Asked) => void, options: UpstreamOptions = {}): Promise<ScriptedUpstream> {
+    const port = options.port ?? await freePort()
     const listener = await DnsListener.open(port, (received) => {
       const query = decodeMessage(received.packet)
       const asked: Asked = {
@@ -49,6 +56,11 @@ export class ScriptedUpstream {
   /** Connections ever opened. */
   get connections(): number {
     return this.#listener.opened
+  }
+
+  /** Connections over TLS with a short handshake. */
+  get resumed(): number {
+    return this.#listener.resumed
   }
 
   close(): void {

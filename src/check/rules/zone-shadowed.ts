@@ -7,6 +7,8 @@ const ZONE_ARGUMENTS: Readonly<Record<string, (directive: Directive) => readonly
   kubernetes: (directive) => directive.lines.flatMap((line) => line.args),
   forward: (directive) => directive.lines.flatMap((line) => line.args.slice(0, 1)),
   template: (directive) => directive.lines.flatMap((line) => line.args.slice(2)),
+  no_aaaa: (directive) => directive.lines.flatMap((line) => line.args),
+  pure: (directive) => directive.lines.flatMap((line) => line.args),
   autopath: (directive) => directive.lines.flatMap((line) => line.args.slice(0, -1)),
 }
 

@@ -228,6 +228,19 @@ describe('forward, over real sockets', () => {
       assert.equal(there.asked[0]!.protocol, 'tls')
     })
 
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      test(`a further connection takes up the session of an earlier one, ${version}, and an upstream that has forgotten it is asked all the same`, async () => {
+        const there = await upstream((asked) => asked.answer([A]), { tls: { ...tls, maxVersion: version } })
+        await serveTls(there, `tls ${path('ca.pem')}\ntls_servername dns.test\nmax_queries 1`)
+        for (let i = 0; i < 5; i++) assert.equal(brief(await ask()), `NOERROR; ${A}`)
+        assert.deepEqual([there.connections, there.resumed], [5, 4])
+        upstreams.splice(upstreams.indexOf(there), 1)[0]!.close()
+        const again = await upstream((asked) => asked.answer([A]), { tls: { ...tls, maxVersion: version }, port: there.port })
+        for (let i = 0; i < 3; i++) assert.equal(brief(await ask()), `NOERROR; ${A}`)
+        assert.deepEqual([again.connections, again.resumed], [3, 2])
+      })
+    }
+
     test('a client certificate is shown where the upstream wants one', async () => {
       const there = await upstream((asked) => asked.answer([A]), { tls: { ...tls, ca: file('ca.pem'), requestCert: true, rejectUnauthorized: true } })
       await serveTls(there, `tls ${path('server.pem')} ${path('server.key')} ${path('ca.pem')}\ntls_servername dns.test`)
