@@ -144,6 +144,7 @@ export class Server {
     const end = this.#world.clock.nowMs() + GRACE_MS
     while (old.inFlight > 0 && this.#world.clock.nowMs() < end) await sleep(this.#world.clock, 20)
     await old.stop()
+    this.#world.engine.packets?.retire(old.wanted.map(({ group }) => group.scope))
   }
 
   #oneAtATime(change: () => Promise<void>): Promise<void> {

@@ -25,6 +25,8 @@ export interface UdpEngine {
 export interface KeepsPackets extends PacketCache {
   /** The quick way has answered with a reply that a store keeps: from now on packets like it need not come here. */
   keep(question: QuickQuestion, reply: QuickReply, group: Group, block: Block): void
+  /** Groups of these scopes answer no more. */
+  retire(scopes: readonly number[]): void
 }
 
 /** What an engine needs of its process. */

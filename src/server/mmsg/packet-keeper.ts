@@ -11,6 +11,9 @@ import { readTally, ROWS_LIMIT, TALLY_NUMBERS, type TallyMemory } from './tally-
 
 /** A row of counters and who takes its numbers. */
 interface Row {
+  readonly key: string
+  /** Groups that it is used for; without one it is free. */
+  readonly scopes: Set<number>
   readonly server: string
   readonly zone: string
   duties: readonly WorkerDuty[]
@@ -22,7 +25,7 @@ export class PacketKeeper implements KeepsPackets {
   readonly #store: PacketStore
   readonly #tallies: readonly TallyMemory[]
   readonly #log: Log
-  /** By server label, block and zone: rows are kept across reloads, so that their number is bounded by what a Corefile says. */
+  /** By server label, block and zone, so that a reload goes on with the rows that it still needs. */
   readonly #rows = new Map<string, number>()
   readonly #owners: Row[] = []
   readonly #sites = new WeakMap<Group, WeakMap<Block, Map<string, Site | undefined>>>()
@@ -56,6 +59,15 @@ export class PacketKeeper implements KeepsPackets {
     this.#owners.forEach((_, row) => this.#countRow(row))
   }
 
+  retire(scopes: readonly number[]): void {
+    this.#owners.forEach((owner, row) => {
+      for (const scope of scopes) owner.scopes.delete(scope)
+      if (owner.scopes.size > 0 || owner.duties.length === 0) return
+      this.#countRow(row)
+      owner.duties = []
+    })
+  }
+
   #countRow(row: number): void {
     const owner = this.#owners[row]!
     const now = new Float64Array(TALLY_NUMBERS)
@@ -85,7 +97,7 @@ export class PacketKeeper implements KeepsPackets {
     if (!way.every((duty) => duty !== undefined)) return undefined
     // A store above the one that answered has let the query pass uncounted.
     const duties = way.filter((duty, i) => i === answeredAt || duty.keeps !== true)
-    const row = this.#rowOf(`${group.label} ${block.keys.map((key) => key.text).join(' ')} ${answeredAt} ${zone}`, group.label, zone, duties)
+    const row = this.#rowOf(`${group.label} ${block.keys.map((key) => key.text).join(' ')} ${answeredAt} ${zone}`, group, zone, duties)
     if (row === undefined) return undefined
     return {
       scope: group.scope,
@@ -95,19 +107,31 @@ export class PacketKeeper implements KeepsPackets {
     }
   }
 
-  #rowOf(key: string, server: string, zone: string, duties: readonly WorkerDuty[]): number | undefined {
+  #rowOf(key: string, { label: server, scope }: Group, zone: string, duties: readonly WorkerDuty[]): number | undefined {
     const known = this.#rows.get(key)
     if (known !== undefined) {
       this.#countRow(known)
       this.#owners[known]!.duties = duties
+      this.#owners[known]!.scopes.add(scope)
       return known
     }
-    if (this.#owners.length >= ROWS_LIMIT) {
+    const row = this.#freeRow()
+    if (row === undefined) {
       this.#log.warning(`${server} ${zone}: not served by the packet cache; it has counters for ${ROWS_LIMIT} zones`)
       return undefined
     }
-    this.#owners.push({ server, zone, duties, taken: new Float64Array(TALLY_NUMBERS) })
-    this.#rows.set(key, this.#owners.length - 1)
-    return this.#owners.length - 1
+    // Numbers of a row only grow: what was taken from it before stays taken.
+    const taken = this.#owners[row]?.taken ?? new Float64Array(TALLY_NUMBERS)
+    this.#rows.delete(this.#owners[row]?.key ?? '')
+    this.#rows.set(key, row)
+    this.#owners[row] = { key, scopes: new Set([scope]), server, zone, duties, taken }
+    return row
+  }
+
+  /** One that was never used, or whose groups are gone. */
+  #freeRow(): number | undefined {
+    if (this.#owners.length < ROWS_LIMIT) return this.#owners.length
+    const free = this.#owners.findIndex((owner) => owner.scopes.size === 0)
+    return free < 0 ? undefined : free
   }
 }
