@@ -61,7 +61,7 @@ export class Cache implements Stage {
       take: (key, message, question) => {
         this.#take({ question: message.questions[0]!, key, do: question.do, ad: question.ad }, message, false, this.#metrics.of(question.server!))
       },
-      put: (key, entry, server) => { this.#put(key, entry, false, this.#metrics.of(server)) },
+      put: (entry, server) => { this.#put(entry, false, this.#metrics.of(server)) },
     })
   }
 
@@ -143,7 +143,7 @@ export class Cache implements Stage {
   /** A miss like any other, but for the answer when there is no good one in time. */
   async #missOrStale(q: Query, asked: Asked, entry: Entry, metrics: CacheMetrics): Promise<Verdict> {
     const { recheckMs, verifyTimeoutMs } = this.#options.stale
-    if (this.#env.clock.nowMs() < entry.retryAfterMs) return this.#serveStale(q, asked, entry)
+    if (this.#env.clock.nowMs() < entry.use.retryAfterMs) return this.#serveStale(q, asked, entry)
     metrics.misses.add()
     const asking = this.#env.ask(q, { scope: 'below', ad: true }).then((answer) => {
       const good = this.#replaces(answer, asked)
@@ -156,7 +156,7 @@ export class Cache implements Stage {
       q.answeredBy = fresh.by
       return DONE
     }
-    entry.retryAfterMs = this.#env.clock.nowMs() + recheckMs
+    entry.use.retryAfterMs = this.#env.clock.nowMs() + recheckMs
     return this.#serveStale(q, asked, entry)
   }
 
@@ -214,9 +214,10 @@ export class Cache implements Stage {
     const { amount, windowMs } = this.#options.prefetch
     if (amount <= 0) return false
     const elsewhere = entry.loan === undefined ? undefined : this.#env.packets.takeStreak(entry.loan)
-    if (elsewhere !== undefined) entry.inheritHits(elsewhere.lastMs, elsewhere.anew ? elsewhere.hits : entry.hits + elsewhere.hits)
-    entry.countHit(nowMs, windowMs)
-    return entry.hits >= amount && entry.left(nowMs) <= refreshSeconds(entry.ttl, this.#options)
+    const { use } = entry
+    if (elsewhere !== undefined) use.inheritHits(elsewhere.lastMs, elsewhere.anew ? elsewhere.hits : use.hits + elsewhere.hits)
+    use.countHit(nowMs, windowMs)
+    return use.hits >= amount && entry.left(nowMs) <= refreshSeconds(entry.ttl, this.#options)
   }
 
   /** Asks below in the background, over TCP, once per entry. */
@@ -231,20 +232,21 @@ export class Cache implements Stage {
     const answer = await this.#env.ask(q, { scope: 'below', protocol: 'tcp', ad: true })
     const good = stale ? this.#replaces(answer, asked) : answer.written
     const positive = this.#options.preferPositive && answer.written && !answer.message.tc && sameQuestion(answer.message, asked)
-    if (good || (stale && positive)) this.#take({ ...asked, ad: true }, answer.message, true, this.#metrics.of(q.server))?.inheritHits(nowMs, entry.hits)
+    if (good || (stale && positive)) this.#take({ ...asked, ad: true }, answer.message, true, this.#metrics.of(q.server))?.use.inheritHits(nowMs, entry.use.hits)
     this.#endRefresh(entry, good)
   }
 
   #beginRefresh(entry: Entry): boolean {
-    if (entry.refreshing || this.#env.clock.nowMs() < entry.retryAfterMs) return false
-    entry.refreshing = true
+    const { use } = entry
+    if (use.refreshing || this.#env.clock.nowMs() < use.retryAfterMs) return false
+    use.refreshing = true
     return true
   }
 
   #endRefresh(entry: Entry, good: boolean): void {
     const { recheckMs } = this.#options.stale
-    entry.retryAfterMs = recheckMs > 0 && !good ? this.#env.clock.nowMs() + recheckMs : -Infinity
-    entry.refreshing = false
+    entry.use.retryAfterMs = recheckMs > 0 && !good ? this.#env.clock.nowMs() + recheckMs : -Infinity
+    entry.use.refreshing = false
   }
 
   /**
@@ -271,12 +273,13 @@ export class Cache implements Stage {
     if (!stores(this.#options, positive, asked.question.name)) return undefined
     const octets = octetsOf(message)
     if (octets === undefined) return undefined
-    const entry = new Entry(octets, octets.length, ttl, this.#env.clock.nowMs(), { denial: !positive, answering: answers(message) })
-    this.#put(asked.key, entry, detached, metrics)
+    const entry = new Entry(asked.key, octets, octets.length, ttl, this.#env.clock.nowMs(), !positive, answers(message))
+    this.#put(entry, detached, metrics)
     return entry
   }
 
-  #put(key: string, entry: Entry, detached: boolean, metrics: CacheMetrics): void {
+  #put(entry: Entry, detached: boolean, metrics: CacheMetrics): void {
+    const { key } = entry
     const { preferPositive } = this.#options
     const positive = !entry.denial
     const store = positive ? this.#stores.success : this.#stores.denial
@@ -287,7 +290,7 @@ export class Cache implements Stage {
     // What is stored now can hide what the other store has, also where the packet cache answers with it.
     this.#stores.withdraw(key)
     const evictedBefore = store.evicted
-    store.set(key, entry)
+    store.set(entry)
     ;(positive ? metrics.successEvictions : metrics.denialEvictions)(store.evicted - evictedBefore)
     if (positive && (preferPositive ? entry.answering : detached)) this.#stores.denial.delete(key)
     metrics.sizes(this.#stores.success.size, this.#stores.denial.size)

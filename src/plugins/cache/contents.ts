@@ -26,5 +26,5 @@ export function cachedAnswers(store: Store, kind: CachedAnswer['store'], text: s
 
 /** Replies made of an entry, by stages and by packet workers. */
 export function usesOf(entry: Entry, packets: PacketCache): number {
-  return entry.uses + (entry.loan === undefined ? 0 : packets.hits(entry.loan))
+  return entry.replies + (entry.loan === undefined ? 0 : packets.hits(entry.loan))
 }

@@ -1,3 +1,4 @@
+import type { Linked } from '../../base/recency.ts'
 import type { Query } from '../../core/query.ts'
 import type { QuickQuestion } from '../../core/quick-question.ts'
 import type { QuickReply } from '../../core/quick-reply.ts'
@@ -11,13 +12,15 @@ const HEADER_BYTES = 12
 const AD = 0x20
 const RA = 0x80
 /** What an entry takes besides its octets: the object, its places in the store, the view of its octets. */
-const OWN_BYTES = 320
+const OWN_BYTES = 256
 
 /**
  * One stored reply, as octets: objects that outlive the young generation are what costs most about a miss. A reply is made of it without
  * them; the message is decoded for whoever asks on the ordinary way.
  */
-export class Entry {
+export class Entry implements Linked<Entry> {
+  /** In its store. */
+  readonly key: string
   /** A whole message, every TTL the one that it is stored for, without an OPT and without compression. */
   readonly #octets: Uint8Array
   /** Seconds that it was stored for. */
@@ -27,26 +30,23 @@ export class Entry {
   readonly answering: boolean
   /** It says that there is nothing, or that something went wrong. */
   readonly denial: boolean
+  newer: Entry | undefined
+  older: Entry | undefined
   /** For the packet cache, once it was asked for. */
   loan: Loan | undefined
   /** The last entry under this key that did, when this one does not (prefer_positive). */
   lastGood: Entry | undefined
-  /** Hits since the last long pause, for prefetch. */
-  hits = 0
-  /** Replies made of it, for `explain` and the status page. */
-  uses = 0
-  #lastHitMs = -Infinity
-  /** At most one refresh of an entry runs. */
-  refreshing = false
-  retryAfterMs = -Infinity
+  /** What happens to it after it was stored; most entries of a flood are never asked for again. */
+  #use: Use | undefined
 
   /** The octets are copied. */
-  constructor(octets: Uint8Array, length: number, ttl: number, nowMs: number, kind: { readonly denial: boolean; readonly answering: boolean }) {
+  constructor(key: string, octets: Uint8Array, length: number, ttl: number, nowMs: number, denial: boolean, answering: boolean) {
+    this.key = key
     this.#octets = copyOf(octets, length)
     this.ttl = ttl
     this.storedMs = nowMs
-    this.answering = kind.answering
-    this.denial = kind.denial
+    this.answering = answering
+    this.denial = denial
   }
 
   get question(): Question {
@@ -72,27 +72,26 @@ export class Entry {
     return this.ttl - Math.floor((nowMs - this.storedMs) / 1000)
   }
 
-  countHit(nowMs: number, windowMs: number): void {
-    this.hits = nowMs - this.#lastHitMs > windowMs ? 1 : this.hits + 1
-    this.#lastHitMs = nowMs
+  /** Replies made of it. */
+  get replies(): number {
+    return this.#use?.replies ?? 0
   }
 
-  /** Takes over the count of the entry that this one replaces. */
-  inheritHits(nowMs: number, hits: number): void {
-    this.hits = hits
-    this.#lastHitMs = nowMs
+  /** Made with the first use. */
+  get use(): Use {
+    return this.#use ??= new Use()
   }
 
   /** Octets that the entry occupies, roughly. */
   get sizeBytes(): number {
-    return OWN_BYTES + this.#octets.length
+    return OWN_BYTES + this.key.length + this.#octets.length
   }
 
   /** Makes the query's reply. `ad`: the client asked for DNSSEC's verdict. */
   reply(q: Query, ttl: number, ad: boolean): void {
     const stored = decodeMessage(this.#octets)
     const reply = q.begin(stored.rcode)
-    this.uses++
+    this.use.replies++
     // Old resolvers drop answers without AA, so CoreDNS sets it on every hit.
     reply.aa = true
     reply.ad = stored.ad && ad
@@ -120,6 +119,29 @@ export class Entry {
 
   #word(at: number): number {
     return (this.#octets[at]! << 8) | this.#octets[at + 1]!
+  }
+}
+
+/** How an entry is used. */
+export class Use {
+  /** Hits since the last long pause, for prefetch. */
+  hits = 0
+  /** Replies made of it, for `explain` and the status page. */
+  replies = 0
+  /** At most one refresh of an entry runs. */
+  refreshing = false
+  retryAfterMs = -Infinity
+  #lastHitMs = -Infinity
+
+  countHit(nowMs: number, windowMs: number): void {
+    this.hits = nowMs - this.#lastHitMs > windowMs ? 1 : this.hits + 1
+    this.#lastHitMs = nowMs
+  }
+
+  /** Takes over the count of the entry that this one replaces. */
+  inheritHits(nowMs: number, hits: number): void {
+    this.hits = hits
+    this.#lastHitMs = nowMs
   }
 }
 

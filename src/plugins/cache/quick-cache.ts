@@ -25,7 +25,7 @@ export interface Shelf {
   /** Stores what the stages below have answered, and sets its TTLs. */
   take(key: string, message: Message, question: QuickQuestion): void
   /** Stores an entry. */
-  put(key: string, entry: Entry, server: ServerInfo): void
+  put(entry: Entry, server: ServerInfo): void
 }
 
 /** Fresh entries from octets to octets. What is stale, or hot enough to be refreshed early, takes the ordinary way. */
@@ -78,10 +78,10 @@ export class QuickCache implements QuickStage {
       metrics.misses.add()
       return this.#keep(question, reply)
     }
-    entry.uses++
+    entry.use.replies++
     ;(entry.denial ? metrics.denialHits : metrics.successHits).add()
     const { amount, windowMs } = this.#shelf.options.prefetch
-    if (amount > 0) entry.countHit(this.#env.clock.nowMs(), windowMs)
+    if (amount > 0) entry.use.countHit(this.#env.clock.nowMs(), windowMs)
   }
 
   /** A stage below has answered: as on the ordinary way, its reply is stored and leaves with the TTL that it is stored for. */
@@ -95,7 +95,7 @@ export class QuickCache implements QuickStage {
     const positive = appraisal.type === 'NOERROR'
     const refused = positive ? options.disableSuccess : options.disableDenial
     if (ttl > 0 && (refused.length === 0 || stores(options, positive, question.text()))) {
-      this.#shelf.put(this.#key, new Entry(reply.bytes, reply.length, ttl, this.#env.clock.nowMs(), { denial: !positive, answering: positive }), question.server!)
+      this.#shelf.put(new Entry(this.#key, reply.bytes, reply.length, ttl, this.#env.clock.nowMs(), !positive, positive), question.server!)
     }
     if (!question.do && !question.ad) reply.ad = false
   }

@@ -12,12 +12,12 @@ import { cachePlugin } from './index.ts'
 import { cacheKey, quickKey, Store } from './store.ts'
 import { testServer } from '../../../test/support/world.ts'
 
-function entryOf(name: string): Entry {
+function entryOf(name: string, key = name): Entry {
   const message = new Message()
   message.questions = [{ name, type: 1, class: 1 }]
   message.answers = [{ name, type: 1, class: 1, ttl: 60, rdata: Uint8Array.of(192, 0, 2, 1) }]
   const octets = encodeMessage(message)
-  return new Entry(octets, octets.length, 60, 0, { denial: false, answering: true })
+  return new Entry(key, octets, octets.length, 60, 0, false, true)
 }
 
 const OPTIONS = { keepTtl: false, prefetch: { amount: 0, windowMs: 0, percentage: 10 } } as never
@@ -26,15 +26,15 @@ test('what the packet cache answers with survives a flood of other names, and go
   const hits = new Map<Kept, number>()
   const dropped = new Set<Kept>()
   const store = new Store(100, { ...NO_PACKET_CACHE, hits: (kept) => hits.get(kept) ?? 0, drop: (kept) => void dropped.add(kept) }, new ByteBudget(Infinity))
-  const hot = entryOf('hot.example.')
+  const hot = entryOf('hot.example.', 'hot')
   hot.loan = new Loan(hot, OPTIONS)
-  store.set('hot', hot)
+  store.set(hot)
   for (let i = 0; i < 10_000; i++) {
     hits.set(hot.loan, i)
-    store.set(`flood${i}`, entryOf(`flood${i}.example.`))
+    store.set(entryOf(`flood${i}.example.`, `flood${i}`))
   }
   assert.equal(store.peek('hot'), hot)
-  for (let i = 0; i < 300; i++) store.set(`more${i}`, entryOf(`more${i}.example.`))
+  for (let i = 0; i < 300; i++) store.set(entryOf(`more${i}.example.`, `more${i}`))
   assert.equal(store.peek('hot'), undefined)
   assert.ok(dropped.has(hot.loan))
 })
@@ -60,9 +60,9 @@ test('the plugin has a quick way, and workers keep what it answers', async () =>
 test('stores that share a budget stay within it together, and the one with most gives way', () => {
   const budget = new ByteBudget(100 * entryOf('n10.example.').sizeBytes)
   const [one, two] = [new Store(10_000, NO_PACKET_CACHE, budget), new Store(10_000, NO_PACKET_CACHE, budget)]
-  for (let i = 0; i < 500; i++) one.set(`k${i}`, entryOf(`n${i}.example.`))
+  for (let i = 0; i < 500; i++) one.set(entryOf(`n${i}.example.`, `k${i}`))
   assert.ok(one.bytes <= budget.limit && one.size > 80, `${one.size}`)
-  for (let i = 0; i < 30; i++) two.set(`k${i}`, entryOf(`n${i}.example.`))
+  for (let i = 0; i < 30; i++) two.set(entryOf(`n${i}.example.`, `k${i}`))
   assert.equal(two.size, 30)
   assert.ok(one.bytes + two.bytes <= budget.limit)
   assert.ok(one.get('k499') !== undefined && one.get('k0') === undefined)

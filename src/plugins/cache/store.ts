@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { Recency } from '../../base/recency.ts'
 import type { ByteBudget, Holder } from '../../core/byte-budget.ts'
 import type { PacketCache } from '../../core/quick.ts'
 import type { QuickQuestion } from '../../core/quick-question.ts'
@@ -16,54 +16,48 @@ const SPARED_AT_ONCE = 8
  * with since it was last about to go: those queries are not seen here.
  */
 export class Store implements Holder {
-  readonly #entries: LRUCache<string, Entry>
+  readonly #entries = new Map<string, Entry>()
+  readonly #recency = new Recency<Entry>()
+  readonly #capacity: number
   readonly #packets: PacketCache
   readonly #budget: ByteBudget
+  bytes = 0
   /** Entries that had to go for others. */
   evicted = 0
 
   constructor(capacity: number, packets: PacketCache, budget: ByteBudget) {
+    this.#capacity = capacity
     this.#packets = packets
     this.#budget = budget
     budget.join(this)
-    this.#entries = new LRUCache({
-      max: capacity,
-      maxSize: capacity * BYTES_PER_ENTRY,
-      sizeCalculation: (entry, key) => entry.sizeBytes + key.length,
-      dispose: (entry, _key, reason) => {
-        if (reason === 'evict') this.evicted++
-        if (entry.loan !== undefined) packets.drop(entry.loan)
-      },
-    })
   }
 
   get size(): number {
     return this.#entries.size
   }
 
-  get bytes(): number {
-    return this.#entries.calculatedSize
-  }
-
   letGo(): boolean {
-    const key = this.#entries.rkeys().next().value
-    if (key === undefined) return false
+    const { oldest } = this.#recency
+    if (oldest === undefined) return false
     this.evicted++
-    return this.#entries.delete(key)
+    this.#remove(oldest)
+    return true
   }
 
   get(key: string): Entry | undefined {
-    return this.#entries.get(key)
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) this.#recency.touch(entry)
+    return entry
   }
 
   /** As `get`, without counting as a use. */
   peek(key: string): Entry | undefined {
-    return this.#entries.peek(key)
+    return this.#entries.get(key)
   }
 
   /** Those used last come first. */
-  entries(): Iterable<Entry> {
-    return this.#entries.values()
+  *entries(): Iterable<Entry> {
+    for (let entry = this.#recency.newest; entry !== undefined; entry = entry.older) yield entry
   }
 
   /** Each key with the name that it is for, in lower case. */
@@ -71,29 +65,47 @@ export class Store implements Holder {
     for (const key of this.#entries.keys()) yield [key, nameOfKey(key)]
   }
 
-  set(key: string, entry: Entry): void {
+  /** Takes in an entry under its key, in place of any other. One that is larger than all that the store may hold is not kept. */
+  set(entry: Entry): void {
+    const before = this.#entries.get(entry.key)
+    if (before !== undefined) this.#remove(before)
+    const limit = this.#capacity * BYTES_PER_ENTRY
+    if (entry.sizeBytes > limit) return
     this.#spareUsed(entry.sizeBytes)
-    this.#entries.set(key, entry)
+    while (this.#isFull(entry.sizeBytes)) this.letGo()
+    this.#entries.set(entry.key, entry)
+    this.#recency.add(entry)
+    this.bytes += entry.sizeBytes
     this.#budget.settle()
   }
 
   delete(key: string): void {
-    this.#entries.delete(key)
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) this.#remove(entry)
   }
 
   withdraw(key: string): void {
-    const loan = this.#entries.peek(key)?.loan
+    const loan = this.#entries.get(key)?.loan
     if (loan !== undefined) this.#packets.drop(loan)
   }
 
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.key)
+    this.#recency.remove(entry)
+    this.bytes -= entry.sizeBytes
+    if (entry.loan !== undefined) this.#packets.drop(entry.loan)
+  }
+
+  #isFull(sizeBytes: number): boolean {
+    return this.#entries.size > 0 && (this.#entries.size >= this.#capacity || this.bytes + sizeBytes > this.#capacity * BYTES_PER_ENTRY)
+  }
+
   #spareUsed(sizeBytes: number): void {
-    const { max, maxSize } = this.#entries
-    if (this.#entries.size < max && this.#entries.calculatedSize + sizeBytes <= maxSize) return
+    if (!this.#isFull(sizeBytes)) return
     for (let spared = 0; spared < SPARED_AT_ONCE; spared++) {
-      const oldest = this.#entries.rkeys().next().value
-      const loan = oldest === undefined ? undefined : this.#entries.peek(oldest)?.loan
-      if (loan === undefined || !loan.wasUsed(this.#packets)) return
-      this.#entries.get(oldest!)
+      const { oldest } = this.#recency
+      if (oldest?.loan === undefined || !oldest.loan.wasUsed(this.#packets)) return
+      this.#recency.touch(oldest)
     }
   }
 }
