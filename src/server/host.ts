@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto'
+import { randomFillSync, randomInt } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
@@ -38,7 +38,26 @@ export const systemFiles: Files = {
 
 export const systemRandom: Random = {
   float: Math.random,
-  int: (limit) => randomInt(limit),
+  int: (limit) => (limit > 2 ** 32 ? randomInt(limit) : smallInt(limit)),
+}
+
+/** Asking the system for each number costs more than most of what a question to an upstream takes. */
+const pool = new Uint32Array(1024)
+let pooled = 0
+
+/** Uniform: numbers of the last, incomplete row of `limit` are drawn again. */
+function smallInt(limit: number): number {
+  const bound = 2 ** 32 - (2 ** 32 % limit)
+  for (;;) {
+    if (pooled === 0) {
+      randomFillSync(pool)
+      pooled = pool.length
+    }
+    const drawn = pool[--pooled]!
+    // What has been drawn is nobody else's to see.
+    pool[pooled] = 0
+    if (drawn < bound) return drawn % limit
+  }
 }
 
 /** Empty where there is no resolv.conf. */

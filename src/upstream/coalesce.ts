@@ -39,8 +39,8 @@ export class Coalescer<T> {
     leader.ask((outcome) => {
       this.#flights.delete(key)
       leader.done(outcome, flight.waiting.length > 0)
-      const [next, ...others] = flight.waiting
-      if (next === undefined) return
+      if (flight.waiting.length === 0) return
+      const [next, ...others] = flight.waiting as [Wanting<T>, ...Wanting<T>[]]
       if (flight.second || leader.good(outcome)) for (const wanting of flight.waiting) wanting.done(outcome, true)
       else this.#fly(key, next, { waiting: others, second: true })
     })

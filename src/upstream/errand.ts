@@ -86,6 +86,8 @@ export class Errands {
   readonly rules: ErrandRules
   readonly events: ErrandEvents
   readonly world: ErrandWorld
+  /** Most attempts are over before anybody would look at them: only those that are not wait for their timeout. */
+  readonly looksFirst: boolean
   readonly timeouts: Expiry<Try>
   readonly hedges: Expiry<Try>
 
@@ -93,7 +95,8 @@ export class Errands {
     this.rules = rules
     this.world = world
     this.events = events
-    this.timeouts = new Expiry(world.clock, rules.readTimeoutMs, (attempt) => attempt.timeOut())
+    this.looksFirst = rules.hedgeMs > 0 && rules.hedgeMs < rules.readTimeoutMs
+    this.timeouts = new Expiry(world.clock, rules.readTimeoutMs - (this.looksFirst ? rules.hedgeMs : 0), (attempt) => attempt.timeOut())
     this.hedges = new Expiry(world.clock, rules.hedgeMs, (attempt) => attempt.look())
   }
 
@@ -232,7 +235,7 @@ class Errand {
     if (this.#over) return
     if (clock.nowMs() >= this.#lastStartMs) return this.#giveUp()
     const count = this.#order.length
-    const allAsked = this.#order.every((upstream) => this.#isAsked(upstream))
+    const allAsked = this.#tries.length > 0 && this.#order.every((upstream) => this.#isAsked(upstream))
     for (let looked = 0; looked < count; looked++) {
       if (this.#turn % count === 0) this.#downs = 0
       const upstream = this.#order[this.#turn++ % count]!
@@ -260,7 +263,7 @@ class Errand {
   }
 
   #isAsked(upstream: Upstream): boolean {
-    return this.#tries.some((attempt) => attempt.upstream === upstream)
+    return this.#tries.length > 0 && this.#tries.some((attempt) => attempt.upstream === upstream)
   }
 
   #ask(upstream: Upstream, protocol: Protocol): void {
@@ -273,7 +276,8 @@ class Errand {
   #drop(attempt: Try): void {
     attempt.end()
     const at = this.#tries.indexOf(attempt)
-    if (at >= 0) this.#tries.splice(at, 1)
+    if (at === this.#tries.length - 1) this.#tries.pop()
+    else if (at >= 0) this.#tries.splice(at, 1)
   }
 
   /** No further attempts; those under way may still bring an answer. */
@@ -315,8 +319,8 @@ class Try implements Caller {
     const { errands } = this.#errand
     const nowMs = errands.world.clock.nowMs()
     this.startMs = nowMs
-    if (nowMs + errands.rules.readTimeoutMs <= deadlineMs) errands.timeouts.add(this, nowMs)
-    else this.#timer = errands.world.clock.after(Math.max(1, deadlineMs - nowMs), () => this.timeOut())
+    if (nowMs + errands.rules.readTimeoutMs > deadlineMs) this.#timer = errands.world.clock.after(Math.max(1, deadlineMs - nowMs), () => this.timeOut())
+    else if (!errands.looksFirst) errands.timeouts.add(this, nowMs)
     if (errands.rules.hedgeMs > 0) errands.hedges.add(this, nowMs)
     this.call = this.upstream.call(this.#errand.requestFor(this.upstream), protocol, this)
     this.call.start()
@@ -337,8 +341,9 @@ class Try implements Caller {
 
   /** A peer that says anything at all is alive: only silence is a reason to ask elsewhere. */
   look(): void {
-    const { hedges, world } = this.#errand.errands
+    const { hedges, timeouts, looksFirst, world } = this.#errand.errands
     if (this.#over) return
+    if (looksFirst && this.#timer === undefined && this.#looks === 0) timeouts.add(this, world.clock.nowMs())
     if (this.call!.silent || this.call!.spoofed) return this.#errand.hedge(this)
     if (++this.#looks < HEDGE_LOOKS) hedges.add(this, world.clock.nowMs())
   }

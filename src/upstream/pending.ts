@@ -48,7 +48,9 @@ export class Pending {
 
 /** Octets of a request under an id, in memory of their own. */
 export function withId(packet: Uint8Array, id: number): Uint8Array {
-  const copy = Uint8Array.from(packet)
+  // Out of Node's pool of small buffers: memory of its own costs more than the copy.
+  const copy = Buffer.allocUnsafe(packet.length)
+  for (let i = 2; i < packet.length; i++) copy[i] = packet[i]!
   copy[0] = id >> 8
   copy[1] = id & 0xff
   return copy

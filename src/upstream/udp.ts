@@ -34,13 +34,19 @@ export class UdpPool {
 
   /** An open socket at random, or undefined when another one should be opened. */
   #choose(nowMs: number): UdpSocket | undefined {
-    const open = this.#sockets.filter((socket) => socket.takes(nowMs))
-    const few = open.length < ENOUGH
-    const from = few ? open.filter((socket) => socket.idle) : open
-    if (from.length > 0) return from[this.#world.random.int(from.length)]
-    if (this.#sockets.length < 2 * SOCKETS) return undefined
-    if (open.length === 0) throw new UpstreamError('full', `${endpointLabel(this.#endpoint)}: too many queries under way over UDP`)
-    return open[this.#world.random.int(open.length)]
+    let open = 0
+    let idle = 0
+    for (const socket of this.#sockets) {
+      if (!socket.takes(nowMs)) continue
+      open++
+      if (socket.idle) idle++
+    }
+    const onlyIdle = open < ENOUGH && idle > 0
+    if (open < ENOUGH && idle === 0 && this.#sockets.length < 2 * SOCKETS) return undefined
+    if (open === 0) throw new UpstreamError('full', `${endpointLabel(this.#endpoint)}: too many queries under way over UDP`)
+    let left = this.#world.random.int(onlyIdle ? idle : open)
+    for (const socket of this.#sockets) if (socket.takes(nowMs) && (socket.idle || !onlyIdle) && left-- === 0) return socket
+    return undefined
   }
 
   #openSocket(): UdpSocket {
