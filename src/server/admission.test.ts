@@ -16,7 +16,7 @@ const MODEST = { address: '10.0.0.2' }
 function admission(limit: number): { admission: Admission; clock: FakeClock; metrics: MetricsRegistry } {
   const clock = new FakeClock()
   const metrics = new MetricsRegistry()
-  return { admission: new Admission({ queries: limit, connections: 10 }, metrics, clock, random), clock, metrics }
+  return { admission: new Admission({ queries: limit, connections: 10, streamBytes: 2 ** 20 }, metrics, clock, random), clock, metrics }
 }
 
 describe('admission', () => {

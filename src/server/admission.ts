@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts'
 import type { Random } from '../core/env.ts'
 import type { Counter, Metrics } from '../core/metrics.ts'
 import { ClientBuckets, FAIR_PER_SECOND, REFUSALS_PER_SECOND } from './client-buckets.ts'
+import type { MemoryPlan } from './memory-budget.ts'
+import { StreamBudget } from './stream-budget.ts'
 
 /** Share of the limit under way that is too many: what is left is for clients that ask no more than their share. */
 const PRESSED_SHARE = 1 / 2
@@ -16,6 +18,8 @@ export type Admittance = 'enter' | 'refuse' | 'drop'
 export class Admission {
   /** TCP connections that one listener holds. */
   readonly connections: number
+  /** What TCP clients may make the program hold. */
+  readonly streams: StreamBudget
   readonly #limit: number
   readonly #clock: Clock
   readonly #shares: ClientBuckets
@@ -27,9 +31,10 @@ export class Admission {
   #underWay = 0
 
   /** At some 4 KiB each, `queries` bounds the memory of those under way. */
-  constructor(limits: { readonly queries: number; readonly connections: number }, metrics: Metrics, clock: Clock, random: Random) {
+  constructor(limits: Pick<MemoryPlan, 'queries' | 'connections' | 'streamBytes'>, metrics: Metrics, clock: Clock, random: Random) {
     this.#limit = limits.queries
     this.connections = limits.connections
+    this.streams = new StreamBudget(limits.streamBytes, metrics)
     this.#clock = clock
     this.#shares = new ClientBuckets(FAIR_PER_SECOND, random.int(2 ** 31))
     this.#refusals = new ClientBuckets(REFUSALS_PER_SECOND, random.int(2 ** 31))

@@ -8,13 +8,13 @@ import { cgroupLimit, limitFiles, parseBytes, planMemory, readLimit } from './me
 const MIB = 1024 * 1024
 
 test('a budget is divided, within what each part needs at least and takes at most', () => {
-  assert.deepEqual(planMemory(Infinity), { cacheBytes: Infinity, queries: 10_000, connections: 4096 })
-  assert.deepEqual(planMemory(96 * MIB), { cacheBytes: Math.floor(48 * MIB * 0.35), queries: 1843, connections: 307 })
-  assert.deepEqual(planMemory(1), { cacheBytes: 2 * MIB, queries: 256, connections: 32 })
+  assert.deepEqual(planMemory(Infinity), { cacheBytes: Infinity, queries: 10_000, connections: 4096, streamBytes: 64 * MIB })
+  assert.deepEqual(planMemory(96 * MIB), { cacheBytes: Math.floor(48 * MIB * 0.35), queries: 1843, connections: 307, streamBytes: Math.floor(48 * MIB * 0.05) })
+  assert.deepEqual(planMemory(1), { cacheBytes: 2 * MIB, queries: 256, connections: 32, streamBytes: 512 * 1024 })
   assert.deepEqual(planMemory(4096 * MIB).queries, 10_000)
   for (let mib = 64; mib < 2048; mib += 64) {
-    const { cacheBytes, queries, connections } = planMemory(mib * MIB)
-    assert.ok(48 * MIB + cacheBytes + queries * 4096 + connections * 16_384 <= mib * MIB, `${mib} MiB`)
+    const { cacheBytes, queries, connections, streamBytes } = planMemory(mib * MIB)
+    assert.ok(48 * MIB + cacheBytes + queries * 4096 + connections * 16_384 + streamBytes <= mib * MIB, `${mib} MiB`)
   }
 })
 

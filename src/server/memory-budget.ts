@@ -12,9 +12,9 @@ const BASE_BYTES = 48 * MIB
 const QUERY_BYTES = 4 * 1024
 const CONNECTION_BYTES = 16 * 1024
 /** Of what is left beside the base. The rest is for the index of the cluster, and for what garbage collection has not come to. */
-const SHARES = { caches: 0.35, queries: 0.15, connections: 0.1 } as const
-const MOST = { queries: 10_000, connections: 4096 } as const
-const LEAST = { caches: 2 * MIB, queries: 256, connections: 32 } as const
+const SHARES = { caches: 0.35, queries: 0.15, connections: 0.1, streams: 0.05 } as const
+const MOST = { queries: 10_000, connections: 4096, streamBytes: 64 * MIB } as const
+const LEAST = { caches: 2 * MIB, queries: 256, connections: 32, streams: 512 * 1024 } as const
 
 /** What the parts of the program may hold. */
 export interface MemoryPlan {
@@ -24,6 +24,8 @@ export interface MemoryPlan {
   readonly queries: number
   /** TCP clients of one listener. */
   readonly connections: number
+  /** Octets that their half questions and unread answers take, all together. */
+  readonly streamBytes: number
 }
 
 /** Divides a budget; Infinity leaves every part at its own bound. */
@@ -35,6 +37,7 @@ export function planMemory(budgetBytes: number): MemoryPlan {
     cacheBytes: Math.max(LEAST.caches, Math.floor(left * SHARES.caches)),
     queries: count(SHARES.queries, QUERY_BYTES, LEAST.queries, MOST.queries),
     connections: count(SHARES.connections, CONNECTION_BYTES, LEAST.connections, MOST.connections),
+    streamBytes: count(SHARES.streams, 1, LEAST.streams, MOST.streamBytes),
   }
 }
 

@@ -10,6 +10,7 @@ import type { ListenerWorld, Target } from './listener.ts'
 import { isParkable, Parked, Spares } from './parked.ts'
 import { peerOf } from './peer.ts'
 import { refusal, TOO_MUCH } from './refusal.ts'
+import type { StreamHolder } from './stream-budget.ts'
 import { answerQuickly, quickReply } from './quick-path.ts'
 
 /** Queries of one connection under way at once; the rest waits in the socket (RFC 7766 6.2.1.1 asks for no more than fairness). */
@@ -21,7 +22,7 @@ const UNSENT_LIMIT_BYTES = 256 * 1024
  * One client connection: many queries in flight, answered in the order they are ready (RFC 7766 6.2.1.1).
  * A client that does not read its answers stops being read, and is cut off when nothing moves for the write timeout.
  */
-export class TcpConnection {
+export class TcpConnection implements StreamHolder {
   readonly #socket: Socket
   readonly #target: Target
   readonly #world: ListenerWorld
@@ -70,6 +71,15 @@ export class TcpConnection {
     this.#socket.destroy()
   }
 
+  get heldBytes(): number {
+    return this.#socket.destroyed ? 0 : this.#frames.held + this.#unsent
+  }
+
+  cut(): void {
+    this.#world.log.debug(`tcp ${this.#client.address}:${this.#client.port}: cut off: answers are not read, or questions not finished, and all clients together hold too much`)
+    this.destroy()
+  }
+
   #read(chunk: Uint8Array): void {
     if (this.#socket.writableEnded) return
     this.#frames.push(chunk)
@@ -95,6 +105,7 @@ export class TcpConnection {
 
   /** Decides what the socket should do next. */
   #settle(progress: boolean): void {
+    this.#world.admission.streams.changed(this)
     if (this.#socket.destroyed) return
     const idle = this.#underWay === 0 && this.#unsent === 0
     if (this.#finishing && this.#underWay === 0) this.#end()
@@ -179,6 +190,7 @@ export class TcpConnection {
   #send(reply: Uint8Array, length = reply.length): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return
     this.#batch.push(reply, length)
+    this.#world.admission.streams.changed(this)
   }
 
   #arm(ms: number): void {
@@ -188,6 +200,7 @@ export class TcpConnection {
 
   #close(): void {
     this.#timer?.cancel()
+    this.#world.admission.streams.changed(this)
     this.#closed()
   }
 }

@@ -2,9 +2,10 @@ import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from
 import { sleep } from '../base/clock.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { forgetFarewells, giveToNewcomer } from './farewell.ts'
+import { boundBuffers } from './stream-buffers.ts'
 import type { Listener, ListenerWorld, Target } from './listener.ts'
 
-/** Of one client address: more than a node's agent opens, fewer than would keep others out. */
+/** Of one client address: more than a node's agent opens, fewer than would keep others out, of whom there is always room for as many. */
 const CLIENT_LIMIT = 512
 
 /** Opens a TCP listener with SO_REUSEPORT. Rejects with the system's error. */
@@ -24,6 +25,7 @@ export async function listenTcp(server: Server, address: string, port: number, w
     })
   })
   world.socketMark.apply(server)
+  await boundBuffers(server)
 }
 
 /** DNS over a byte stream: TCP, or TLS over it. */
@@ -34,6 +36,7 @@ export class TcpListener implements Listener {
   protected readonly target: Target
   readonly #world: ListenerWorld
   readonly #connections = new Set<TcpConnection>()
+  readonly #clientLimit: number
   #leaving = false
   /** How many of them each client has. */
   readonly #byClient = new Map<string, number>()
@@ -48,6 +51,7 @@ export class TcpListener implements Listener {
     this.#world = world
     // Connections whose handshake is not over yet count as well.
     server.maxConnections = world.admission.connections
+    this.#clientLimit = Math.min(CLIENT_LIMIT, Math.ceil(world.admission.connections / 2))
     server.on('drop', () => world.admission.connectionRefused())
     server.on(event, (socket: Socket) => this.#connect(socket))
     server.on('error', (error) => world.log.error(`tcp ${this.address}:${this.port}: ${error.message}`))
@@ -85,7 +89,7 @@ export class TcpListener implements Listener {
     if (socket.destroyed) return
     const client = socket.remoteAddress ?? ''
     const held = this.#byClient.get(client) ?? 0
-    if (this.#connections.size >= this.#world.admission.connections || held >= CLIENT_LIMIT) {
+    if (this.#connections.size >= this.#world.admission.connections || held >= this.#clientLimit) {
       this.#world.admission.connectionRefused()
       socket.destroy()
       return

@@ -11,6 +11,11 @@ export class FrameReader {
   /** Octets that must be held before looking again, so that a stream of single octets is not joined over and over. */
   #needed = LENGTH_BYTES
 
+  /** Octets of messages that have not been taken or are not complete. */
+  get held(): number {
+    return this.#held
+  }
+
   push(chunk: Uint8Array): void {
     if (this.#held === 0) {
       this.#bytes = chunk
