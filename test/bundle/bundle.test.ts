@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -51,6 +51,16 @@ describe('the bundles that the images contain, started from a clean folder', { c
       assert.equal(program.child.exitCode, 0, program.output)
     })
   }
+  test('what is not used is not loaded', () => {
+    const tell = `data:text/javascript,${encodeURIComponent("process.on('exit', () => process.stderr.write(process.moduleLoadList.join('\\n')))")}`
+    for (const name of ['hearth-cluster', 'hearth-node']) {
+      const { stderr, stdout } = spawnSync(process.execPath, ['--import', tell, join(folder, 'out', name, 'lib', `${name}.mjs`), '-plugins'], { encoding: 'utf8' })
+      assert.match(stdout, /dns\.forward/)
+      assert.match(stderr, /^NativeModule net$/m)
+      for (const heavy of ['http2', 'internal/deps/undici/undici', 'inspector/promises']) assert.ok(!stderr.split('\n').includes(`NativeModule ${heavy}`), `${name}: ${heavy}`)
+    }
+  })
+
   test('hearth-cluster takes the credentials of a kubeconfig, from a command too', async () => {
     const home = join(folder, 'kubeconfig-home')
     cpSync(join(folder, 'out/hearth-cluster'), join(home, 'app'), { recursive: true })
