@@ -11,6 +11,7 @@ export async function askAdmin<T>(address: string, path: string, parameters: Rea
   const { status, body } = await get(address, query === '' ? path : `${path}?${query}`)
   const value = parse(body)
   if (status === 200) return value as T
+  if (value === undefined) throw new UsageError(`what answers at ${address} is no admin port of this version (${status} for ${path}); --admin names another`)
   const why = typeof value === 'object' && value !== null && 'error' in value ? String(value.error) : body.trim()
   throw new UsageError(why)
 }

@@ -53,10 +53,13 @@ function expanded(source: Source, tool: Tool): Source {
   return expandTemplate !== undefined && /__PILLAR__|__PROMETHEUS__ENDPOINT__/.test(source.text) ? rewrittenSource(source, expandTemplate) : source
 }
 
+const UNREADABLE: Readonly<Record<string, string>> = { ENOENT: 'there is no such file', EISDIR: 'this is a folder; name the files in it' }
+
 function readText(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8')
   } catch (error) {
-    throw new UsageError(`${file}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message}`)
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new UsageError(`${file}: ${UNREADABLE[code ?? ''] ?? message}`)
   }
 }

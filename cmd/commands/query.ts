@@ -47,7 +47,7 @@ const DIG_WORDS: Readonly<Record<string, Partial<Options>>> = {
 export function queryCommand(tool: Tool): Command {
   return new Command('query')
     .description('ask a DNS server, as dig does: over UDP, TCP or TLS')
-    .argument('<words...>', '[@SERVER] NAME [TYPE], and words of dig such as +tcp, +dnssec, +short')
+    .argument('<name...>', '[@SERVER] NAME [TYPE], and words of dig such as +tcp, +dnssec, +short')
     .option('-p, --port <port>', 'port of the server (default: 53, with --tls 853)', portNumber)
     .option('--tcp', 'over TCP')
     .option('--tls', 'over TLS')
@@ -147,21 +147,29 @@ async function attempt(request: QueryRequest, transport: Transport, peer: Peer, 
       const bytes = await exchange(encodeQuery(request), transport, peer)
       return { reply: decodeReply(bytes), server, transport, tookMs: performance.now() - startMs, sizeBytes: bytes.length }
     } catch (error) {
-      if (n >= tries) throw new UsageError(`${server} over ${transport}: ${error instanceof Error ? error.message : String(error)}`)
+      if (n >= tries) throw new UsageError(`${server} over ${transport}: ${inWords(error)}`)
     }
   }
 }
 
 function peerOf(server: string | undefined, options: Options): Peer {
   const address = server ?? parseResolvConf(readFileSync('/etc/resolv.conf', 'utf8')).nameservers[0] ?? '127.0.0.1'
-  const ip = parseIp(address)
-  if (ip === undefined) throw new UsageError(`@${address}: the server's IP address is wanted`)
+  const ip = parseIp(address === 'localhost' ? '127.0.0.1' : address)
+  if (ip === undefined) throw new UsageError(`@${address}: the server's IP address is wanted${/^[^:]+:\d+$/.test(address) ? '; its port goes into -p' : ''}`)
   return {
     address: formatIp(ip),
     port: options.port ?? (options.tls === true ? 853 : 53),
     timeoutMs: options.timeout,
     tls: { serverName: options.tlsName, ca: options.tlsCa === undefined ? undefined : readCa(options.tlsCa), insecure: options.tlsInsecure === true },
   }
+}
+
+/** What a network error means to whoever looks for a DNS server. */
+function inWords(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ECONNREFUSED') return 'connection refused: nothing listens there'
+  if (code === 'ENETUNREACH' || code === 'EHOSTUNREACH') return 'no way there from this machine'
+  return message
 }
 
 function readCa(file: string): string {

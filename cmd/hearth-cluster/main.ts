@@ -7,6 +7,7 @@ import { runProgram } from '../../src/server/program.ts'
 import type { EngineChoice } from '../../src/server/udp-engine.ts'
 import { pluginTable, PLUGINS } from '../../src/plugins/index.ts'
 import { commands } from '../commands/index.ts'
+import { refuseMisspelt } from '../commands/misspelt.ts'
 import type { Tool } from '../commands/tool.ts'
 import { engineOption, fromGoFlags, listPlugins, memoryOption, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
@@ -43,7 +44,9 @@ const command = new Command('hearth-cluster')
   .enablePositionalOptions()
   .action(run)
 for (const sub of commands(tool)) command.addCommand(sub)
-await command.parseAsync(fromGoFlags(process.argv.slice(2)), { from: 'user' })
+const args = process.argv.slice(2)
+refuseMisspelt(command, args)
+await command.parseAsync(fromGoFlags(args), { from: 'user' })
 
 async function run(options: Options): Promise<void> {
   if (options.plugins === true) return listPlugins(PLUGINS)

@@ -17,6 +17,7 @@ import type { EngineChoice } from '../../src/server/udp-engine.ts'
 import { runProgram } from '../../src/server/program.ts'
 import { parseName } from '../../src/wire/name.ts'
 import { commands } from '../commands/index.ts'
+import { refuseMisspelt } from '../commands/misspelt.ts'
 import type { Tool } from '../commands/tool.ts'
 import { engineOption, fromGoFlags, goBool, listPlugins, memoryOption, portNumber } from '../go-flags.ts'
 import { VERSION } from '../version.ts'
@@ -97,7 +98,9 @@ const command = new Command('hearth-node')
   .enablePositionalOptions()
   .action(run)
 for (const sub of [...commands(tool), statusCommand(), cleanupCommand()]) command.addCommand(sub)
-await command.parseAsync(fromGoFlags(process.argv.slice(2)), { from: 'user' })
+const args = process.argv.slice(2)
+refuseMisspelt(command, args)
+await command.parseAsync(fromGoFlags(args), { from: 'user' })
 
 async function run(given: Options): Promise<void> {
   if (given.plugins === true) return listPlugins(PLUGINS)

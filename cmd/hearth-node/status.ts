@@ -28,7 +28,7 @@ async function run(json: boolean): Promise<number> {
   else process.stdout.write(reports.map(formatReport).join('\n'))
   for (const line of silent) process.stderr.write(`${line}\n`)
   if (reports.length === 0 && silent.length === 0) {
-    process.stderr.write('no agent on this node\n')
+    process.stderr.write('no agent on this node: hearth-node does not run here, or this shell is in another network namespace than the node (nsenter, hostNetwork)\n')
     return EXIT.USAGE
   }
   return silent.length > 0 || reports.some((report) => report.problems.length > 0) ? EXIT.FOUND : EXIT.OK

@@ -11,6 +11,9 @@ export interface CorefileOptions {
   readonly directives: readonly string[]
 }
 
+/** The first lines of an object in YAML; no Corefile has both. */
+const MANIFEST = /^apiVersion:\s[^]*^kind:\s|^kind:\s[^]*^apiVersion:\s/m
+
 /** A function that reads and parses the program's Corefile anew at each call. Standard input is read once. */
 export function corefileReader(options: CorefileOptions): () => Corefile {
   const stdin = options.path === 'stdin' ? readFileSync(0, 'utf8') : undefined
@@ -23,6 +26,7 @@ export function corefileReader(options: CorefileOptions): () => Corefile {
 }
 
 function parse(text: string, file: string, options: CorefileOptions): Corefile {
+  if (MANIFEST.test(text)) throw new Error(`${file}: this is a manifest of Kubernetes; its Corefile alone is wanted here, as it is mounted from the ConfigMap (the command "check" takes both)`)
   return parseCorefile(text, {
     file,
     defaultPort: options.defaultPort,
@@ -49,7 +53,8 @@ export function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error(`${path}: ${(error as Error).message}`, { cause: error })
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    throw new Error(`${path}: ${code === 'EISDIR' ? 'this is a folder; a file is wanted' : message}`, { cause: error })
   }
 }

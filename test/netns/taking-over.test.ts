@@ -39,7 +39,7 @@ describe('taking over a node', { skip, concurrency: false }, () => {
   })
 
   test('hearth-node status tells a person and a program how it is, and exits accordingly', async () => {
-    assert.deepEqual(await tool('status'), { status: 2, text: 'no agent on this node\n' })
+    assert.deepEqual(await tool('status'), { status: 2, text: 'no agent on this node: hearth-node does not run here, or this shell is in another network namespace than the node (nsenter, hostNetwork)\n' })
     const agent = await start()
     await until(async () => (await tool('status')).status === 0, PATIENCE_MS).catch(async () => assert.fail((await tool('status')).text))
     const { text } = await tool('status')

@@ -52,7 +52,7 @@ export class ManifestSource implements Source {
 
   async start(index: ClusterIndex): Promise<void> {
     for (const path of this.#paths) {
-      if (statSync(path, { throwIfNoEntry: false }) === undefined) throw new Error(`objects: ${path}: no such file or folder`)
+      if (statSync(path, { throwIfNoEntry: false }) === undefined) throw new Error(path === '' ? 'objects: the path is empty; is the environment variable that stands here set?' : `objects: ${path}: no such file or folder`)
     }
     this.#index = index
     this.#read()
