@@ -30,6 +30,7 @@ export function openOfflineWorld(host: Host = systemHost): OfflineWorld {
     packets: NO_PACKET_CACHE,
     cacheBudget: new ByteBudget(Infinity),
     keepsakes: new KeepsakeStore(),
+    streams: { acknowledger: () => () => undefined },
     spans: { open: () => Promise.resolve({ begin: () => ({ traceId: '', end: () => undefined }), close: () => Promise.resolve() }) },
     shared: new Map(),
     http: { serve: () => Promise.resolve({ port: 0, close: () => Promise.resolve() }) },

@@ -6,7 +6,7 @@ import type { Name } from '../wire/name.ts'
 import { ask } from './ask.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { Chain } from './chain.ts'
-import type { BlockInfo, Env, Files, Host, Http, Random } from './env.ts'
+import type { BlockInfo, Env, Files, Host, Http, Random, Streams } from './env.ts'
 import type { Metrics, MetricsFormat } from './metrics.ts'
 import { Metadata } from './metadata.ts'
 import { Slot, type ParseContext, type Plugin, type Setup, type Stage } from './plugin.ts'
@@ -27,6 +27,7 @@ export interface World {
   readonly http: Http
   readonly host: Host
   readonly spans: Spans
+  readonly streams: Streams
   readonly echoed: { add(code: number): void; has(code: number): boolean }
   readonly packets: PacketCache
   /** What all caches may hold together. */
@@ -153,6 +154,7 @@ function makeEnv(world: World, site: StageSite): Env {
     http: world.http,
     host: world.host,
     spans: world.spans,
+    streams: world.streams,
     echoed: world.echoed,
     packets: world.packets,
     cacheBudget: world.cacheBudget,

@@ -25,6 +25,7 @@ export interface Env {
   readonly http: Http
   readonly host: Host
   readonly spans: Spans
+  readonly streams: Streams
   /** EDNS options that replies copy from the client's OPT when no stage made an OPT; `rewrite edns0 local` adds its codes. */
   readonly echoed: { add(code: number): void; has(code: number): boolean }
   /** What answers for stores without them. */
@@ -47,6 +48,15 @@ export interface Env {
   exposeMetrics(format?: MetricsFormat): Promise<string>
   /** Ends the process with status 1 after logging why. */
   fatal(text: string): void
+}
+
+/** What connections want of the system that Node has no words for. */
+export interface Streams {
+  /**
+   * What makes a connected socket acknowledge at once what it has received. A peer that sends answers one by one and waits for the first
+   * to be acknowledged (Nagle's algorithm) would wait 40 ms for each that follows. To be called again and again: the kernel forgets it.
+   */
+  acknowledger(socket: object): () => void
 }
 
 export interface Ask {

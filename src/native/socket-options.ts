@@ -1,7 +1,7 @@
 import type { Libc } from './libc.ts'
 import { SystemCallError } from './system-call-error.ts'
 
-const SOL = { SOCKET: 1, IP: 0, IPV6: 41 } as const
+const SOL = { SOCKET: 1, IP: 0, TCP: 6, IPV6: 41 } as const
 
 interface Option {
   readonly name: string
@@ -23,6 +23,8 @@ export const OPTION = {
   /** What becomes of what is longer than the path takes: see `PATH_MTU`. */
   IP_MTU_DISCOVER: { name: 'IP_MTU_DISCOVER', level: SOL.IP, number: 10 },
   IP_PKTINFO: { name: 'IP_PKTINFO', level: SOL.IP, number: 8 },
+  /** Acknowledge now and for the time being, rather than together with what is sent next (tcp(7)). */
+  TCP_QUICKACK: { name: 'TCP_QUICKACK', level: SOL.TCP, number: 12 },
   IPV6_V6ONLY: { name: 'IPV6_V6ONLY', level: SOL.IPV6, number: 26 },
   IPV6_RECVPKTINFO: { name: 'IPV6_RECVPKTINFO', level: SOL.IPV6, number: 49 },
 } as const satisfies Readonly<Record<string, Option>>

@@ -1,5 +1,5 @@
 /** What Node keeps a socket's descriptor in; it has no public name for it. */
-interface Handle {
+export interface Handle {
   readonly fd?: number
 }
 
@@ -9,8 +9,8 @@ export function descriptorOf(socket: object): number | undefined {
   return fd === undefined || fd < 0 ? undefined : fd
 }
 
-/** `_handle` of a `dgram.Socket` would warn. */
-function handleOf(socket: object): Handle | undefined {
+/** `_handle` of a `dgram.Socket` would warn. Its `fd` is -1 once it is closed. */
+export function handleOf(socket: object): Handle | undefined {
   const state = Object.getOwnPropertySymbols(socket).find((symbol) => symbol.description === 'state symbol')
   if (state === undefined) return (socket as { readonly _handle?: Handle | null })._handle ?? undefined
   return (socket as Readonly<Record<symbol, { readonly handle?: Handle } | undefined>>)[state]?.handle

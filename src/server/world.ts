@@ -15,6 +15,7 @@ import { ByteBudget } from '../core/byte-budget.ts'
 import { NO_PACKET_CACHE } from '../core/quick.ts'
 import type { ServerWorld } from './server.ts'
 import { SocketMark } from './socket-mark.ts'
+import { SystemStreams } from './streams.ts'
 import { zipkinSpans } from './zipkin-spans.ts'
 
 export interface SystemWorld extends ServerWorld {
@@ -55,6 +56,7 @@ export function openSystemWorld(options: SystemOptions): SystemWorld {
     http: new HttpServers(log, (error, host, port) => portTaken(error, 'tcp', host, port, 'in the Corefile')),
     host: systemHost,
     spans: zipkinSpans(log),
+    streams: new SystemStreams(),
     shared: new Map(),
     exposeMetrics: (format) => metrics.expose(format),
     hostSearchPath,

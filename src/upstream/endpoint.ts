@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { Random } from '../core/env.ts'
+import type { Random, Streams } from '../core/env.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
 /** Where an upstream is and how it is spoken to. */
@@ -32,6 +32,7 @@ export interface UpstreamWorld {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly streams: Streams
 }
 
 /** `127.0.0.1:53`, `[::1]:53`: the `to` label, and how errors name the upstream. */

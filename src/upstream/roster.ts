@@ -33,7 +33,7 @@ export interface EndpointName {
   readonly port: number
 }
 
-export interface RosterWorld extends UpstreamWorld {
+export interface RosterWorld extends Omit<UpstreamWorld, 'streams'> {
   readonly files: Files
   /** Addresses that this server answers at itself, with ports: to forward to those would go round. */
   own(): readonly { readonly address: string; readonly port: number }[]

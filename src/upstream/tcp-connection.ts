@@ -14,8 +14,8 @@ const DIAL_TIMEOUT_MS = 3000
 export interface Events {
   closed(): void
   outOfOrder(): void
-  /** Answers came together, after a silence with questions under way. */
-  answered(answers: number, waitedMs: number): void
+  /** Answers came together, after a silence with questions under way since `sinceMs`. */
+  answered(answers: number, sinceMs: number, nowMs: number): void
   session(session: Buffer): void
   idle(): void
 }
@@ -32,6 +32,7 @@ export class Connection implements Carrier {
   readonly #frames = new FrameReader()
   readonly #bornMs: number
   readonly #dialTimer: Timer
+  #acknowledge: () => void = () => undefined
   #idleTimer: Timer | undefined
   #idleSinceMs = 0
   #connected = false
@@ -128,19 +129,21 @@ export class Connection implements Carrier {
   #connect(): void {
     this.#connected = true
     this.#dialTimer.cancel()
+    this.#acknowledge = this.#world.streams.acknowledger(this.#socket)
   }
 
   #read(chunk: Uint8Array): void {
     const nowMs = this.#world.clock.nowMs()
     const oldest = this.#pending.oldest
-    const waitedMs = oldest === undefined ? 0 : nowMs - Math.max(this.heardMs, oldest.sentMs)
+    const sinceMs = oldest === undefined ? nowMs : Math.max(this.heardMs, oldest.sentMs)
     const servedBefore = this.#served
     this.heardMs = nowMs
     this.#doubted = false
     this.#frames.push(chunk)
     for (let packet = this.#frames.next(); packet !== undefined; packet = this.#frames.next()) this.#take(packet)
-    if (this.#ordered) this.#events.answered(this.#served - servedBefore, waitedMs)
-    if (this.#pending.size > 0 || !this.#open) return
+    if (this.#ordered) this.#events.answered(this.#served - servedBefore, sinceMs, nowMs)
+    if (!this.#open) return
+    if (this.#pending.size > 0) return this.#acknowledge()
     if (!this.#alive(this.heardMs)) return this.close()
     this.#idleSinceMs = this.heardMs
     this.#idleTimer ??= this.#world.clock.after(this.#settings.expireMs, this.#expire)

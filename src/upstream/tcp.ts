@@ -9,9 +9,11 @@ const CONNECTIONS = 64
 const IN_ORDER_LIMIT = 4
 /** As long as such a peer never lets a connection wait, more of them go on one, so that fewer writes carry them. */
 const IN_ORDER_MOST = 32
-/** Answers without a wait that double the number, and the silence with questions under way that sets it back. */
+/** Answers without a wait that double the number, and the silence with questions under way that halves it. */
 const FAST_ANSWERS = 128
 const WAIT_MS = 20
+/** When we have neither asked nor heard anything for so long, we may have had no processor, and the time says nothing about the peer. */
+const PAUSE_MS = 5
 /** Questions under way on a connection whose peer answers out of order. */
 const PIPELINE_LIMIT = 256
 
@@ -27,6 +29,10 @@ export class TcpPool {
   #outOfOrder = false
   #inOrderLimit = IN_ORDER_LIMIT
   #fastAnswers = 0
+  #stirredMs = 0
+  /** The last pause. */
+  #pauseFromMs = 0
+  #pauseToMs = 0
 
   constructor(endpoint: Endpoint, settings: ConnectionSettings, world: UpstreamWorld) {
     this.#endpoint = endpoint
@@ -36,6 +42,7 @@ export class TcpPool {
 
   /** Sends a question. Throws UpstreamError when there is no room; the asker hears `stale` when a connection that had served before went away. */
   send(exchange: Exchange): void {
+    this.#stir(exchange.sentMs)
     this.#choose(exchange).send(exchange)
   }
 
@@ -68,7 +75,7 @@ export class TcpPool {
     const connection = new Connection(this.#endpoint, this.#settings, this.#world, this.#session, {
       closed: () => this.#connections.delete(connection),
       outOfOrder: () => { this.#outOfOrder = true },
-      answered: (answers, waitedMs) => this.#answered(answers, waitedMs),
+      answered: (answers, sinceMs, nowMs) => this.#answered(answers, sinceMs, nowMs),
       session: (session) => { this.#session = session },
       idle: () => this.#thinOut(),
     })
@@ -77,15 +84,25 @@ export class TcpPool {
   }
 
   /** CoreDNS asks upstreams of its own before it goes on with a connection: then there are waits, and few questions must share them. */
-  #answered(answers: number, waitedMs: number): void {
+  #answered(answers: number, sinceMs: number, nowMs: number): void {
+    this.#stir(nowMs)
     this.#fastAnswers += answers
-    if (waitedMs > WAIT_MS) {
-      this.#inOrderLimit = IN_ORDER_LIMIT
+    const pausedMs = Math.max(0, this.#pauseToMs - Math.max(sinceMs, this.#pauseFromMs))
+    if (nowMs - sinceMs - pausedMs > WAIT_MS) {
+      this.#inOrderLimit = Math.max(IN_ORDER_LIMIT, this.#inOrderLimit / 2)
       this.#fastAnswers = 0
     } else if (this.#fastAnswers >= FAST_ANSWERS) {
       this.#inOrderLimit = Math.min(IN_ORDER_MOST, 2 * this.#inOrderLimit)
       this.#fastAnswers = 0
     }
+  }
+
+  #stir(nowMs: number): void {
+    if (nowMs - this.#stirredMs > PAUSE_MS) {
+      this.#pauseFromMs = this.#stirredMs
+      this.#pauseToMs = nowMs
+    }
+    this.#stirredMs = nowMs
   }
 
   /** Closes the oldest idle connections beyond `max_idle_conns`. */

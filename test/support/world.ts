@@ -186,6 +186,7 @@ function makeWorld(options: TestOptions): Tame {
         return Promise.resolve({ port: 0, close: () => Promise.resolve(void http.delete(`${address} ${path}`)) })
       },
     },
+    streams: { acknowledger: () => () => undefined },
     spans: { open: () => Promise.resolve({ begin: () => ({ traceId: '0', end: () => undefined }), close: () => Promise.resolve() }) },
     host: {
       name: 'test-host',

@@ -291,7 +291,8 @@ export class Cache implements Stage {
     this.#stores.withdraw(key)
     const evictedBefore = store.evicted
     store.set(entry)
-    ;(positive ? metrics.successEvictions : metrics.denialEvictions)(store.evicted - evictedBefore)
+    const evicted = store.evicted - evictedBefore
+    if (evicted > 0) (positive ? metrics.successEvictions : metrics.denialEvictions).add(evicted)
     if (positive && (preferPositive ? entry.answering : detached)) this.#stores.denial.delete(key)
     metrics.sizes(this.#stores.success.size, this.#stores.denial.size)
   }

@@ -9,8 +9,8 @@ export interface CacheMetrics {
   readonly prefetches: Counter
   readonly drops: Counter
   readonly servedStale: Counter
-  successEvictions(n: number): void
-  denialEvictions(n: number): void
+  readonly successEvictions: Counter
+  readonly denialEvictions: Counter
   sizes(success: number, denial: number): void
 }
 
@@ -34,8 +34,8 @@ export function cacheMetrics(metrics: Metrics, zones: string, view: string): (se
     prefetches: lazily(() => prefetches.with(label, zones, view)),
     drops: lazily(() => drops.with(label, zones, view)),
     servedStale: lazily(() => stale.with(label, zones, view)),
-    successEvictions: (n) => { if (n > 0) evictions.with(label, 'success', zones, view).add(n) },
-    denialEvictions: (n) => { if (n > 0) evictions.with(label, 'denial', zones, view).add(n) },
+    successEvictions: lazily(() => evictions.with(label, 'success', zones, view)),
+    denialEvictions: lazily(() => evictions.with(label, 'denial', zones, view)),
     sizes: sizesInto(() => [entries.with(label, 'success', zones, view), entries.with(label, 'denial', zones, view)]),
   })
 }
