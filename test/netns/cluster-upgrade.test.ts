@@ -3,7 +3,7 @@
  * by the node's pods directly, without an agent.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -19,6 +19,8 @@ const MAIN = fileURLToPath(new URL('../../cmd/hearth-cluster/main.ts', import.me
 const VIP = '10.96.0.10'
 const RESOLVERS = ['10.244.2.10', '10.244.2.11'] as const
 const UPGRADES = 4
+/** Between the order to a Pod to end and the last node's new rules. */
+const ENDPOINT_LAG_MS = 4000
 const OPTIONS = { addresses: [VIP], name: 'web.shop.svc.cluster.local', perSecond: 500, freshPorts: true, connections: 50, tcpEveryMs: 1000 }
 
 describe('upgrades of the cluster\'s resolver', { skip, concurrency: false }, () => {
@@ -53,19 +55,20 @@ describe('upgrades of the cluster\'s resolver', { skip, concurrency: false }, ()
     rmSync(folder, { recursive: true })
   })
 
-  const start = (address: string) => {
+  const start = (address: string, lameduck = '3s') => {
     const corefile = join(folder, `Corefile.${address}`)
     const objects = fileURLToPath(new URL('../../hack/demo/objects', import.meta.url))
-    writeFileSync(corefile, `.:53 {\n    bind ${address}\n    health ${address}:8080 { lameduck 3s }\n    ready ${address}:8181\n    kubernetes cluster.local {\n        objects ${objects}\n    }\n    cache 30\n}\n`)
+    writeFileSync(corefile, `.:53 {\n    bind ${address}\n    health ${address}:8080 { lameduck ${lameduck} }\n    ready ${address}:8181\n    kubernetes cluster.local {\n        objects ${objects}\n    }\n    cache 30\n}\n`)
     return Resident.start(`hearth-cluster at ${address}`, cluster.spawn(process.execPath, [MAIN, '-conf', corefile]), /ready \(/)
   }
+
+  const readiness = (address: string) => cluster.exec('curl', ['-s', '-o', '/dev/null', '-m', '2', '-w', '%{http_code}', `http://${address}:8181/ready`]).catch(() => '000')
 
   /** What the kubelet, the EndpointSlice controller and kube-proxy do together: new flows go to the one that has become ready last. */
   const follow = async () => {
     const ready: string[] = []
     for (const address of running.keys()) {
-      const status = await cluster.exec('curl', ['-s', '-o', '/dev/null', '-m', '2', '-w', '%{http_code}', `http://${address}:8181/ready`]).catch(() => '000')
-      if (status === '200') ready.push(address)
+      if (await readiness(address) === '200') ready.push(address)
     }
     assert.ok(ready.length > 0, 'somebody is ready')
     const to = ready.at(-1)!
@@ -95,5 +98,32 @@ describe('upgrades of the cluster\'s resolver', { skip, concurrency: false }, ()
     assertAnswered(observed, from, to, await load.dropped() - dropped + UPGRADES, 'upgrades')
     assert.deepEqual(observed.flatMap((each) => each.tcpLost.filter((at) => at >= from && at < to)), [], 'questions on connections that were reset')
     assert.ok(observed.every((each) => each.ends.some((end) => end.how === 'clean' && end.at >= from && end.at < to)), 'connections ended cleanly')
+  })
+
+  test('endpoints that lag behind by four seconds lose none with the lameduck of the manifests: not ready at once, and answering until they are followed', async () => {
+    const manifest = readFileSync(fileURLToPath(new URL('../../manifests/cluster/base/configmap.yaml', import.meta.url)), 'utf8')
+    const [, lameduck] = /lameduck (\d+s)/.exec(manifest)!
+    const [[oldAddress, former]] = [...running] as [[string, Resident]]
+    const address = RESOLVERS.find((each) => each !== oldAddress)!
+    running.set(address, await start(address, lameduck))
+    while (await follow() !== address) await new Promise((resolve) => setTimeout(resolve, 50))
+    running.delete(oldAddress)
+    await former.stop()
+    // The other way round now: this one has the lameduck, and all flows.
+    const next = await start(oldAddress)
+    const dropped = await load.dropped()
+    const from = now()
+    const ended = running.get(address)!.stop()
+    const leavingAt = now()
+    while (await readiness(address) === '200') assert.ok(now() - leavingAt < 2000, 'not ready at once')
+    await new Promise((resolve) => setTimeout(resolve, ENDPOINT_LAG_MS - (now() - leavingAt)))
+    running.set(oldAddress, next)
+    running.delete(address)
+    await follow()
+    await node.exec('sh', ['-c', `conntrack -D -p udp --reply-src ${address} >/dev/null 2>&1 || true`])
+    await ended
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const observed = await load.observe()
+    assertAnswered(observed, from, now() - 3000, await load.dropped() - dropped + 1, 'lagging endpoints')
   })
 })
