@@ -72,6 +72,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
       Nodes: [
         { title: 'Agents that take their node\'s queries', unit: 'short', help: 'The others leave them to the cluster.', kind: 'stat', queries: { 'taking': `sum(${of('hearth_node_taking_queries')} == 1)`, 'not taking': `sum(${of('hearth_node_taking_queries')} == bool 0)` } },
         { title: 'Problems', unit: 'short', help: 'hearth-node status names them.', queries: { '{{instance}}': `${of('hearth_node_problems')} > 0` } },
+        { title: 'Queries saved', unit: 'reqps', help: 'That autopath, pure and no_aaaa made needless, where the Corefile has them.', queries: { autopath: `sum(${rate('hearth_autopath_saved_queries_total')})`, pure: `sum(${rate('hearth_pure_saved_queries_total')})`, 'no_aaaa': `sum(${rate('hearth_no_aaaa_saved_queries_total')})` } },
         { title: 'Setup errors', unit: 'cps', help: '', queries: { '{{errortype}}': `sum by (errortype) (${rate('coredns_nodecache_setup_errors_total')})` } },
       ],
       Traffic: TRAFFIC,
