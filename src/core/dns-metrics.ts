@@ -36,6 +36,6 @@ export function typeLabel(qtype: number): string {
   return COUNTED.has(name) ? name : 'other'
 }
 
-export function familyLabel(q: Query): string {
+export function familyLabel(q: Pick<Query, 'client'>): string {
   return q.client.family === 1 ? '1' : '2'
 }

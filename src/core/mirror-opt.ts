@@ -5,7 +5,7 @@ import { copyMessage, type Query } from './query.ts'
 const KEPT_Z = 0x7f00
 
 /** A reply carries an OPT only if the query did; its size is the client's own. */
-export function mirrorOpt(q: Query, echoed: { has(code: number): boolean }): void {
+export function mirrorOpt(q: Pick<Query, 'request' | 'reply'>, echoed: { has(code: number): boolean }): void {
   const asked = q.request.edns
   if (asked === undefined) return
   const made = q.reply.edns

@@ -30,7 +30,7 @@ export class Generation {
       scheme: place.scheme,
       address: place.address,
       port: place.port,
-      group: new Group(place.label, place.blocks, groupWorld),
+      group: new Group(place, groupWorld),
       timeouts: place.blocks.findLast((block) => block.settings.timeouts !== DEFAULT_SETTINGS.timeouts)?.settings.timeouts ?? DEFAULT_SETTINGS.timeouts,
       tls: undefined,
       httpsConnections: place.blocks[0]!.settings.httpsConnections,

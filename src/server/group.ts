@@ -1,9 +1,10 @@
 import type { Block } from '../core/build.ts'
 import { dnsMetrics, familyLabel, typeLabel, type DnsMetrics } from '../core/dns-metrics.ts'
 import type { Metrics } from '../core/metrics.ts'
-import { Query, replyTo, type Arrival } from '../core/query.ts'
+import { copyMessage, Query, replyTo, type Arrival } from '../core/query.ts'
 import { DONE } from '../core/plugin.ts'
 import { IN_FULL, type Brought, type QuickOutcome, type Waiting } from '../core/quick.ts'
+import { mirrorOpt } from '../core/mirror-opt.ts'
 import type { QuickQuestion } from '../core/quick-question.ts'
 import type { QuickReply } from '../core/quick-reply.ts'
 import { QuickZones } from '../core/quick-zones.ts'
@@ -14,6 +15,7 @@ import { encodeMessage, messageLength } from '../wire/encode.ts'
 import type { Message } from '../wire/message.ts'
 import { lowerName, parentOf, type Name } from '../wire/name.ts'
 import { finishReply } from './finish.ts'
+import type { Place } from './plan.ts'
 import type { KeepsPackets } from './udp-engine.ts'
 
 /** Directives that take questions of every class (specification 2.3). */
@@ -51,7 +53,7 @@ export class Group implements ServerInfo {
   /** Stands for this group in the packet cache: what was kept for another one is not answered for this. */
   readonly scope = ++scopes
   /** By zone, in the order of the file: `view` decides between blocks of the same zone. */
-  readonly #zones = new Map<Name, Block[]>()
+  readonly #zones: Place['zones']
   /** Blocks that a zone alone decides for; undefined where a view has a say. */
   readonly #quickZones: QuickZones<Block | undefined>
   /** Classes other than IN reach the chain only where somebody knows what to do with them. */
@@ -62,12 +64,12 @@ export class Group implements ServerInfo {
   /** Of the question that `quick` has looked at last. */
   #block: Block | undefined
 
-  constructor(label: string, blocks: readonly Block[], world: GroupWorld) {
+  constructor({ label, blocks, zones }: Pick<Place, 'label' | 'blocks' | 'zones'>, world: GroupWorld) {
     this.label = label
     this.blocks = blocks
     this.#world = world
     this.#metrics = dnsMetrics(world.metrics)
-    for (const block of blocks) for (const zone of block.zones) this.#zones.set(zone, [...this.#zones.get(zone) ?? [], block])
+    this.#zones = zones
     this.#anyClass = blocks.some((block) => block.stages.some((stage) => EVERY_CLASS.has(stage.name)))
     this.#quickZones = new QuickZones([...this.#zones].map(([zone, sharing]) => [zone, sharing.length === 1 && sharing[0]!.settings.view === '' ? sharing[0] : undefined]))
   }
@@ -87,7 +89,7 @@ export class Group implements ServerInfo {
    * out for it.
    */
   answer(request: Message, arrival: Arrival, brought?: Brought): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    if (request.questions.length === 0) return encodeMessage(replyTo(request, RCODE.SERVFAIL))
+    if (request.questions.length === 0) return this.#withoutQuestion(request, arrival)
     const toItself = this.#world.selfProbe.answer(request)
     if (toItself !== undefined) return encodeMessage(toItself)
     if (request.edns !== undefined && request.edns.version !== 0 && this.#classAllowed(request)) return badVersion(request)
@@ -204,14 +206,25 @@ export class Group implements ServerInfo {
 
   #refuse(q: Query): void {
     q.fail(RCODE.REFUSED)
-    const { type } = q.question
-    const size = messageLength(q.request)
-    this.#metrics.requests.with(this.label, 'dropped', '', q.protocol, familyLabel(q), typeLabel(type)).add()
-    if (q.request.edns?.do === true) this.#metrics.doRequests.with(this.label, 'dropped', '').add()
+    this.#countDropped(q.request, q, q.question.type, q.reply)
+  }
+
+  #withoutQuestion(request: Message, arrival: Arrival): Uint8Array {
+    const reply = replyTo(request, RCODE.SERVFAIL)
+    this.#countDropped(request, arrival, 0, reply)
+    return encodeMessage(reply)
+  }
+
+  /** What no block is asked for. */
+  #countDropped(request: Message, { protocol, client }: Pick<Arrival, 'protocol' | 'client'>, type: number, bare: Message): void {
+    const reply = copyMessage(bare)
+    mirrorOpt({ request, reply }, this.#world.echoed)
+    this.#metrics.requests.with(this.label, 'dropped', '', protocol, familyLabel({ client }), typeLabel(type)).add()
+    if (request.edns?.do === true) this.#metrics.doRequests.with(this.label, 'dropped', '').add()
     this.#metrics.durations.with(this.label, 'dropped', '').observe(0)
-    this.#metrics.requestSizes.with(this.label, 'dropped', '', q.protocol).observe(size)
-    this.#metrics.responseSizes.with(this.label, 'dropped', '', q.protocol).observe(messageLength(q.reply))
-    this.#metrics.responses.with(this.label, 'dropped', '', rcodeName(q.reply.rcode), '').add()
+    this.#metrics.requestSizes.with(this.label, 'dropped', '', protocol).observe(messageLength(request))
+    this.#metrics.responseSizes.with(this.label, 'dropped', '', protocol).observe(messageLength(reply))
+    this.#metrics.responses.with(this.label, 'dropped', '', rcodeName(reply.rcode), '').add()
   }
 }
 

@@ -2,6 +2,7 @@ import type { Block } from '../core/build.ts'
 import type { Host } from '../core/env.ts'
 import { ConfigError } from '../corefile/error.ts'
 import type { Key } from '../corefile/tree.ts'
+import type { Name } from '../wire/name.ts'
 import { bindAddresses } from './addresses.ts'
 
 /** What a key may ask for. */
@@ -16,11 +17,13 @@ export interface Place {
   readonly port: number
   readonly label: string
   readonly blocks: readonly Block[]
+  /** Blocks by the zones that they have here, in the order of the file: a block with several keys may have others elsewhere. */
+  readonly zones: ReadonlyMap<Name, readonly Block[]>
 }
 
 /** Groups blocks by where they listen (specification 1.6). Throws ConfigError where two of them claim the same zone. */
 export function planPlaces(blocks: readonly Block[], host: Host): Place[] {
-  const places = new Map<string, { scheme: ServedScheme; address: string; port: number; blocks: Block[] }>()
+  const places = new Map<string, { scheme: ServedScheme; address: string; port: number; blocks: Block[]; zones: Map<Name, Block[]> }>()
   const claims = new Claims()
   for (const block of blocks) {
     const bound = bindAddresses(block.settings.bind, host)
@@ -30,8 +33,10 @@ export function planPlaces(blocks: readonly Block[], host: Host): Place[] {
       for (const address of bound ?? ['']) {
         claims.add(key, address, block.stages.some((stage) => stage.accepts !== undefined))
         const id = `${scheme}|${address}|${key.port}`
-        const place = places.get(id) ?? { scheme, address, port: key.port, blocks: [] }
+        const place = places.get(id) ?? { scheme, address, port: key.port, blocks: [], zones: new Map<Name, Block[]>() }
         if (!place.blocks.includes(block)) place.blocks.push(block)
+        const sharing = place.zones.get(key.zone) ?? []
+        if (!sharing.includes(block)) place.zones.set(key.zone, [...sharing, block])
         places.set(id, place)
       }
     }

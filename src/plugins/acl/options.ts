@@ -53,7 +53,7 @@ function readPolicy(line: Line): Policy {
 
 type Section = 'type' | 'net'
 
-/** A section may come again; `*` in one of them stands for everything, and ends it. */
+/** A section may come again; `*` in one of them stands for everything, and so does the type None, which CoreDNS keeps it as. */
 function readSections(args: readonly Token[], place: Place): Sections {
   const types = new Set<number>()
   const sources: Prefix[] = []
@@ -68,7 +68,7 @@ function readSections(args: readonly Token[], place: Place): Sections {
       section = opened
       given.add(opened)
     } else if (section === undefined) place.fail(`unexpected token "${token.text}"; expect 'type | net'`, token)
-    else if (token.text === '*') everything.add(section)
+    else if (token.text === '*' || (section === 'type' && token.text === 'None')) everything.add(section)
     else if (section === 'type') types.add(readType(token, place))
     else sources.push(readSource(token, place))
   }
@@ -83,7 +83,6 @@ function sectionOf(token: Token): Section | undefined {
 
 /** Mnemonics only, and in capitals but for `None` and `Reserved`, as in CoreDNS. */
 function readType(token: Token, place: Place): number {
-  if (token.text === 'None') return 0
   return (TYPE as Readonly<Record<string, number>>)[token.text] ?? place.fail(`unexpected token "${token.text}"; expect legal QTYPE`, token)
 }
 

@@ -7,6 +7,7 @@ import { responseType } from '../../core/response-type.ts'
 import { PerServer } from '../../core/server-info.ts'
 import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
 import type { Message, ResourceRecord } from '../../wire/message.ts'
+import { lowerName } from '../../wire/name.ts'
 import type { Dns64Options } from './options.ts'
 
 /** TTL of synthesised records where the denial has no SOA (RFC 6147 5.1.7). */
@@ -45,7 +46,7 @@ export class Dns64 implements Stage {
       return DONE
     }
     const { name, class: klass } = q.question
-    const v4 = await this.#env.ask(q, { scope: 'server', question: { name, type: TYPE.A, class: klass } })
+    const v4 = await this.#env.ask(q, { scope: 'server', question: { name: lowerName(name), type: TYPE.A, class: klass } })
     if (!v4.written) {
       q.fail(v4.message.rcode, v4.error)
       return DONE

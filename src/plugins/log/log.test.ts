@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { PLUGINS } from '../index.ts'
-import { DONE, type Stage } from '../../core/plugin.ts'
+import { DONE, DROP, type Stage } from '../../core/plugin.ts'
 import { RCODE } from '../../wire/codes.ts'
 import { scripted, testServer, type TestServer } from '../../../test/support/world.ts'
 
@@ -42,6 +42,15 @@ describe('log', () => {
       ['{\nsample 2\n}', ['fast.', 'fail.', 'no.']],
     ] as const) {
       await withLog(options, async (server) => assert.deepEqual(await linesOf(server, ALL), picked, options))
+    }
+  })
+
+  test('a query that gets no reply is of the class error', async () => {
+    for (const [options, count] of [['{\nclass error\n}', 1], ['{\nclass success\n}', 0]] as const) {
+      const server = await testServer(`. {\nmetadata\nlog . "{name} {/log/type} {/log/class}" ${options}\nwhoami\n}`, { plugins: [...PLUGINS.filter((plugin) => plugin.name === 'metadata'), logPlugin!, scripted(() => DROP)] })
+      assert.equal(await server.ask('a. A'), undefined)
+      assert.deepEqual(server.log.lines, count === 0 ? [] : ['[INFO] a. OTHERERROR error'])
+      await server.stop()
     }
   })
 

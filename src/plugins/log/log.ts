@@ -3,7 +3,7 @@ import { isCut } from '../../core/mirror-opt.ts'
 import { NEXT, type Slot, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import type { QuickStage } from '../../core/quick.ts'
-import { responseClass, responseType } from '../../core/response-type.ts'
+import { responseClass, responseType, type ResponseType } from '../../core/response-type.ts'
 import { messageLength } from '../../wire/encode.ts'
 import { isSubdomain, lowerName, type Name } from '../../wire/name.ts'
 import { formatLine, type Logged } from './format.ts'
@@ -49,8 +49,8 @@ export class QueryLog implements Stage {
     if (before === undefined) return
     const { rule, name, startMs } = before
     const logged: Logged = { q, name, size: this.#requestSize(q), cut: isCut(q, this.#env.echoed), durationMs: this.#env.clock.nowMs() - startMs }
-    q.metadata?.set('log/type', () => responseType(q.reply, this.#env.clock.wallMs()))
-    q.metadata?.set('log/class', () => responseClass(responseType(q.reply, this.#env.clock.wallMs())))
+    q.metadata?.set('log/type', () => this.#typeOf(q))
+    q.metadata?.set('log/class', () => responseClass(this.#typeOf(q)))
     if (!this.#picks(rule, logged) || !rule.throttle.take()) return
     if (rule.format === 'json') this.#env.plainLog.line(jsonLine(logged, this.#env.clock.wallMs()))
     else this.#env.plainLog.info(formatLine(rule.format, logged))
@@ -60,8 +60,13 @@ export class QueryLog implements Stage {
     if (classes.has('all') || (slowMs !== undefined && durationMs >= slowMs)) return true
     if (errors && q.error !== undefined) return true
     if (classes.size === 0 && !errors) return false
-    const kind = responseClass(responseType(q.reply, this.#env.clock.wallMs()))
+    const kind = responseClass(this.#typeOf(q))
     return classes.has(kind) || (errors && kind === 'error')
+  }
+
+  /** Silence is an error too. */
+  #typeOf(q: Query): ResponseType {
+    return q.dropped ? 'OTHERERROR' : responseType(q.reply, this.#env.clock.wallMs())
   }
 
   /** As CoreDNS counts it when the reply is out: rewritten, and without the options that a reply made of the client's OPT leaves out. */
