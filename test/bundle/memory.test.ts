@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { NODE_FLAGS } from '../../hack/bench/servers.ts'
 import { encodeAsked } from '../support/query-mix.ts'
 import { exchange } from '../support/exchange.ts'
+import { memoryGroup } from '../support/memory-group.ts'
 import { freePort } from '../support/ports.ts'
 import { Program } from '../support/program.ts'
 import { until } from '../support/until.ts'
@@ -16,28 +17,8 @@ const BUNDLE = fileURLToPath(new URL('../../hack/bundle.ts', import.meta.url))
 const LIMIT_BYTES = 96 * 1024 * 1024
 const NAMES = 10_000
 
-/** A new cgroup with a limit of memory, of either version; undefined where we may not make one. */
-function limitedGroup(): { readonly folder: string; readonly peak: () => number } | undefined {
-  const name = `hearth-test-${process.pid}`
-  for (const [root, limit, peak] of [['/sys/fs/cgroup/memory', 'memory.limit_in_bytes', 'memory.max_usage_in_bytes'], ['/sys/fs/cgroup', 'memory.max', 'memory.peak']] as const) {
-    const folder = join(root, name)
-    try {
-      mkdirSync(folder)
-      if (existsSync(join(folder, limit))) {
-        writeFileSync(join(folder, limit), String(LIMIT_BYTES))
-        return { folder, peak: () => Number(readFileSync(join(folder, peak), 'utf8')) }
-      }
-      rmdirSync(folder)
-    } catch (error) {
-      // Not our machine to make groups on: the caller says what is missing.
-      if (!['EACCES', 'EROFS', 'ENOENT', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    }
-  }
-  return undefined
-}
-
 test('the agent with 10,000 names runs within 96 MiB', { timeout: 120_000 }, async (context) => {
-  const group = limitedGroup()
+  const group = memoryGroup(LIMIT_BYTES)
   if (group === undefined) return context.skip('needs cgroups that can be written')
   const folder = mkdtempSync(join(tmpdir(), 'hearth-memory-'))
   execFileSync(process.execPath, [BUNDLE, join(folder, 'out')])
@@ -68,7 +49,7 @@ test('the agent with 10,000 names runs within 96 MiB', { timeout: 120_000 }, asy
     assert.ok(group.peak() <= LIMIT_BYTES)
   } finally {
     await program.stop()
-    rmdirSync(group.folder)
+    group.remove()
     rmSync(folder, { recursive: true, force: true })
   }
 })
