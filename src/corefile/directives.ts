@@ -1,7 +1,7 @@
 /** Every directive of CoreDNS in its order of execution (specification 1.7), and ours among them. The place in a Corefile does not matter. */
 export const DIRECTIVE_ORDER: readonly string[] = [
   'root', 'metadata', 'geoip', 'cancel', 'proxyproto', 'quic', 'grpc_server', 'https', 'https3', 'timeouts', 'multisocket', 'reload', 'nsid',
-  'bufsize', 'bind', 'debug', 'trace', 'ready', 'health', 'pprof', 'shed', 'prometheus', 'errors', 'log', 'dnstap', 'local', 'dns64', 'any',
+  'bufsize', 'bind', 'debug', 'trace', 'ready', 'health', 'pprof', 'shed', 'prometheus', 'errors', 'log', 'dnstap', 'rrl', 'local', 'dns64', 'any',
   'chaos', 'loadbalance', 'tsig', 'rewrite', 'autopath', 'acl', 'no_aaaa', 'cache', 'header', 'dnssec', 'tls', 'minimal', 'template', 'transfer', 'hosts',
   'route53', 'azure', 'clouddns', 'k8s_external', 'kubernetes', 'file', 'auto', 'secondary', 'etcd', 'loop', 'pure', 'forward', 'grpc', 'erratic',
   'whoami', 'on', 'sign', 'view', 'nomad',

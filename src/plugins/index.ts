@@ -34,6 +34,7 @@ import { reloadPlugin } from './reload/index.ts'
 import { rewritePlugin } from './rewrite/index.ts'
 import { rootPlugin } from './root/index.ts'
 import { templatePlugin } from './template/index.ts'
+import { rrlPlugin } from './rrl/index.ts'
 import { tlsPlugin } from './tls/index.ts'
 import { timeoutsPlugin } from './timeouts/index.ts'
 import { tracePlugin } from './trace/index.ts'
@@ -60,6 +61,7 @@ export const PLUGINS: readonly Plugin[] = [
   prometheusPlugin,
   errorsPlugin,
   logPlugin,
+  rrlPlugin,
   localPlugin,
   dns64Plugin,
   anyPlugin,
