@@ -124,7 +124,7 @@ export class HttpServers implements Http {
 }
 
 /** Where a path with empty parts, `.` or `..` in it leads, as Go's servers say; undefined for one without, and for what could not stand in a header. */
-function properTarget(target: string): string | undefined {
+export function properTarget(target: string): string | undefined {
   const [, path, query] = /^(\/[^?#]*)(\?[\x21-\x7e]*)?$/.exec(target) ?? []
   if (path === undefined || !/\/\/|\/\.\.?(\/|$)/.test(path) || !/^[-\w./%~]*$/.test(path)) return undefined
   const parts: string[] = []

@@ -3,6 +3,8 @@
  * mutations of the seeds, and without bound by hack/fuzz.sh.
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { properTarget, splitHostPort } from '../../src/admin/http.ts'
 import { readConfigMaps } from '../../src/check/config-map.ts'
 import { decodeReply, ReplyError } from '../../src/client/packet.ts'
 import { formatJson, formatReply, formatShort } from '../../src/client/reply-text.ts'
@@ -13,6 +15,10 @@ import { parseManifests } from '../../src/cluster/source/manifest-file.ts'
 import { decodeObject, ObjectError } from '../../src/cluster/decode.ts'
 import { ProtobufError } from '../../src/cluster/source/protobuf.ts'
 import { ClusterIndex } from '../../src/cluster/index.ts'
+import type { ClusterObject } from '../../src/cluster/objects.ts'
+import { RecordReader } from '../../src/cluster/packed/reader.ts'
+import { readObject, writeObject } from '../../src/cluster/packed/record.ts'
+import { RecordWriter } from '../../src/cluster/packed/writer.ts'
 import { decodeSnapshot, encodeSnapshot, sha256 } from '../../src/cluster/snapshot/format.ts'
 import { FakeClock } from '../../src/base/fake-clock.ts'
 import { decodeList, decodeStatus, decodeWatchEvent } from '../../src/cluster/source/protobuf-objects.ts'
@@ -22,11 +28,14 @@ import { parseDuration } from '../../src/base/duration.ts'
 import { formatIp, parseIp, parsePrefix } from '../../src/base/ip.ts'
 import { QuickQuestion } from '../../src/core/quick-question.ts'
 import { ExpressionError, parseExpression } from '../../src/core/expression.ts'
+import { Query, type Arrival } from '../../src/core/query.ts'
+import { parseQueryExpression, queryScope } from '../../src/core/query-scope.ts'
 import { ConfigError } from '../../src/corefile/error.ts'
 import { parseCorefile } from '../../src/corefile/parser.ts'
 import { compileGoRegexp } from '../../src/corefile/regexp.ts'
 import { readAttributes } from '../../src/netlink/attributes.ts'
 import { readChain, readElements, readGeneration, readRule, readTableName } from '../../src/netlink/nft-messages.ts'
+import { parseTarget as parseFallback } from '../../src/node/fallback-targets.ts'
 import { parseKubeDns } from '../../src/node/kube-dns-config.ts'
 import { HostsTable } from '../../src/plugins/hosts/table.ts'
 import { PLUGINS, pluginTable } from '../../src/plugins/index.ts'
@@ -35,6 +44,10 @@ import { compileFormat } from '../../src/plugins/log/format.ts'
 import { TEMPLATE_FUNCTIONS } from '../../src/plugins/template/functions.ts'
 import { parseTemplate, TemplateError } from '../../src/plugins/template/go-template.ts'
 import { acceptPacket } from '../../src/server/accept.ts'
+import { readQuota } from '../../src/server/cpu-quota.ts'
+import { queryParameter, splitTarget } from '../../src/server/doh.ts'
+import { parseBytes, readLimit } from '../../src/server/memory-budget.ts'
+import { parseTarget } from '../../src/upstream/address.ts'
 import { CookieJar } from '../../src/upstream/cookies.ts'
 import { readReply } from '../../src/upstream/reply.ts'
 import { makeRequest, matchReply } from '../../src/upstream/request.ts'
@@ -92,9 +105,44 @@ function snapshot(): Uint8Array {
   index.put({ kind: 'Namespace', name: 'shop' })
   index.put({ kind: 'Service', namespace: 'shop', name: 'Cart', type: 'ClusterIP', clusterIps: ['10.96.0.1', 'fd00::1'], externalName: '', ports: [{ name: 'http', port: 80, protocol: 'TCP' }], externalIps: ['lb.example'], hasSelector: true })
   index.put({ kind: 'EndpointSlice', namespace: 'shop', name: 's', service: 'cart', addresses: [{ text: '10.1.0.1', hostname: 'a', targetName: 'b', zone: 'z' }], ports: [{ name: '', port: -1, protocol: '' }], triggeredMs: undefined })
-  index.put({ kind: 'Pod', namespace: 'shop', name: 'p', ip: '10.1.0.1', labels: {}, deleting: false })
+  index.put({ kind: 'Pod', namespace: 'shop', name: 'p', ip: '10.1.0.1', labels: { app: 'cart' }, deleting: false })
+  index.put({ kind: 'ServiceImport', namespace: 'shop', name: 'cart', headless: false, ips: ['10.112.0.1'], ports: [{ name: 'http', port: 80, protocol: 'TCP' }] })
+  index.put({ kind: 'ImportedSlice', namespace: 'shop', name: 's', service: 'cart', cluster: 'east', addresses: [{ text: 'fd00::2', hostname: '', targetName: '', zone: '' }], ports: [{ name: '', port: -1, protocol: '' }], triggeredMs: undefined })
   return Buffer.concat([...encodeSnapshot(index, 'fuzz', 1)])
 }
+
+const KINDS = ['Service', 'EndpointSlice', 'Namespace', 'Pod', 'ServiceImport', 'ImportedSlice'] as const
+const POD_LABELS = ['app']
+
+/** One object of each kind as the API server writes it. */
+const JSON_OBJECTS = [
+  { metadata: { name: 'cart', namespace: 'shop' }, spec: { clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1', 'fd00::1'], ports: [{ name: 'http', port: 80, protocol: 'TCP' }], externalIPs: ['192.0.2.1'] }, status: { loadBalancer: { ingress: [{ hostname: 'lb.example' }] } } },
+  { metadata: { name: 's', namespace: 'shop', labels: { 'multicluster.kubernetes.io/service-name': 'cart', 'multicluster.kubernetes.io/source-cluster': 'east' } }, endpoints: [{ addresses: ['10.1.0.5'], conditions: { ready: true }, hostname: 'a', zone: 'z', targetRef: { name: 'p' } }], ports: [{ port: null }] },
+  { metadata: { name: 'cart', namespace: 'shop' }, spec: { type: 'Headless', ips: ['10.112.0.1'], ports: [{ port: 80 }] } },
+  { metadata: { name: 'p', namespace: 'shop', labels: { app: 'cart' }, deletionTimestamp: null }, status: { podIP: '10.1.0.5' } },
+]
+
+/** Whatever is decoded comes out of the index as it went in, but for what is not kept. */
+function staysItself(object: ClusterObject | undefined): void {
+  if (object === undefined) return
+  const writer = new RecordWriter()
+  writeObject(object, writer)
+  const packed = Buffer.from(writer.bytes.subarray(0, writer.at))
+  assert.deepEqual(kept(readObject(object.kind, new RecordReader().begin(packed, 0))), kept(object))
+}
+
+function kept(object: ClusterObject): object {
+  return { ...object, triggeredMs: undefined, deleting: undefined }
+}
+
+/** Every text of a directive that CoreDNS starts with. */
+function directives(): string[] {
+  const recorded = JSON.parse(readFileSync(new URL('../conformance/directives.json', import.meta.url), 'utf8')) as { directives: Readonly<Record<string, { starts: readonly string[] }>> }
+  return Object.values(recorded.directives).flatMap(({ starts }) => starts)
+}
+
+const peer = { address: '192.0.2.1', port: 40_000, family: 1 } as const
+const asked = new Query(Object.assign(new Message(), { questions: [{ name: 'www.example.org.', type: 28, class: 1 }] }), { client: peer, local: peer, protocol: 'udp', server: { label: 'dns://:53' }, sizeBytes: 33, startMs: 0 } as unknown as Arrival)
 
 export const TARGETS: readonly Target[] = [
   {
@@ -157,11 +205,19 @@ export const TARGETS: readonly Target[] = [
     run(bytes) {
       const buffer = Buffer.from(bytes)
       attempt(() => decodeStatus(buffer), ProtobufError)
-      for (const kind of ['Service', 'EndpointSlice', 'Namespace', 'Pod'] as const) {
-        const event = attempt(() => decodeWatchEvent(kind, buffer), ProtobufError)
-        if (event !== undefined) attempt(() => decodeObject(kind, event.object), ObjectError)
-        for (const item of (attempt(() => decodeList(kind, buffer), ProtobufError)?.items ?? []) as readonly unknown[]) attempt(() => decodeObject(kind, item), ObjectError)
+      for (const kind of KINDS) {
+        const event = attempt(() => decodeWatchEvent(kind, buffer, POD_LABELS), ProtobufError)
+        if (event !== undefined) attempt(() => decodeObject(kind, event.object, POD_LABELS), ObjectError)
+        for (const item of (attempt(() => decodeList(kind, buffer, POD_LABELS), ProtobufError)?.items ?? []) as readonly unknown[]) attempt(() => decodeObject(kind, item, POD_LABELS), ObjectError)
       }
+    },
+  },
+  {
+    name: 'API server in JSON', seeds: JSON_OBJECTS.map((object) => JSON.stringify(object)),
+    run(bytes) {
+      const json: unknown = attempt(() => JSON.parse(text(bytes)) as unknown, SyntaxError)
+      if (json === undefined) return
+      for (const kind of KINDS) staysItself(attempt(() => decodeObject(kind, json, POD_LABELS), ObjectError))
     },
   },
   {
@@ -200,6 +256,19 @@ export const TARGETS: readonly Target[] = [
       }, ConfigError)
     },
   },
+  {
+    name: 'options of directives', seeds: directives(),
+    run(bytes) {
+      const table = pluginTable(PLUGINS)
+      attempt(() => {
+        const blocks = parseCorefile(`a.org {\n${text(bytes)}\n}\n`, {
+          file: 'Corefile', defaultPort: 53, env: () => undefined, directives: [...table.keys()],
+          files: { read: () => 'log\n', glob: () => [], isDirectory: () => false, resolve: (_base, path) => path },
+        }).blocks()
+        for (const block of blocks) for (const directive of block.directives) table.get(directive.name)!.parse(directive, { zones: block.keys.map((key) => key.zone), keys: block.keys, directives: block.directives })
+      }, ConfigError)
+    },
+  },
   { name: 'regular expression', seeds: ['^(?P<a>[[:alpha:]]+)-(\\d{1,3})\\.example\\.$', '(?i)a|b*?'], run(bytes) { attempt(() => compileGoRegexp(text(bytes)), Error)?.test('www.example.org.') } },
   {
     name: 'template', seeds: ['{{ .Name }} 60 IN A {{ index .Match 1 }}', '{{ if eq .A "b" }}x{{ else }}{{ range $i, $x := .List }}{{ $i }}{{ end }}{{ end }}', '{{- printf "%03d|%s" (len .List) .A | print -}}'],
@@ -210,11 +279,15 @@ export const TARGETS: readonly Target[] = [
     run(bytes) { attempt(() => parseExpression(text(bytes)).evaluate({ name: () => 'a.', type: () => 'A', client_ip: () => '10.0.0.1', incidr: () => true, a: undefined }), ExpressionError) },
   },
   {
-    name: 'manifests', seeds: ['apiVersion: v1\nkind: Service\nmetadata: { name: a, namespace: b }\nspec:\n  selector: { app: a }\n  ports:\n  - { name: http, port: 80, targetPort: web }\n---\nkind: Pod\nmetadata: { name: p, labels: { app: a } }\nspec: { containers: [{ ports: [{ name: web, containerPort: 8080 }] }] }\nstatus: { podIP: 10.0.0.1 }\n'],
+    name: 'expression about a query', seeds: ["name() endsWith 'org.' && incidr(client_ip(), '192.0.2.0/24') || bufsize() > 512 and not do()", "metadata('a/b') == '' ? size() : int(port())", "type() in ['A', 'AAAA'] && proto() != 'tcp'"],
+    run(bytes) { attempt(() => parseQueryExpression(text(bytes)).evaluate(queryScope(asked)), ExpressionError) },
+  },
+  {
+    name: 'manifests', seeds: ['apiVersion: multicluster.x-k8s.io/v1alpha1\nkind: ServiceImport\nmetadata: { name: a, namespace: b }\nspec: { type: ClusterSetIP, ips: [10.112.0.1], ports: [{ port: 80 }] }\n---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: s, labels: { multicluster.kubernetes.io/service-name: a } }\nendpoints: [{ addresses: [10.0.0.1] }]\n', 'apiVersion: v1\nkind: Service\nmetadata: { name: a, namespace: b }\nspec:\n  selector: { app: a }\n  ports:\n  - { name: http, port: 80, targetPort: web }\n---\nkind: Pod\nmetadata: { name: p, labels: { app: a } }\nspec: { containers: [{ ports: [{ name: web, containerPort: 8080 }] }] }\nstatus: { podIP: 10.0.0.1 }\n'],
     run(bytes) {
       // The package throws its own errors for YAML that cannot be; the source reports them with the file's name.
       const parsed = attempt(() => parseManifests(text(bytes), 'f'), Error)
-      if (parsed !== undefined) assemble(parsed.objects, { kinds: ['Service', 'EndpointSlice', 'Namespace', 'Pod'], labels: undefined, namespaceLabels: undefined }, () => {})
+      if (parsed !== undefined) assemble(parsed.objects, { kinds: KINDS, podLabels: POD_LABELS, labels: undefined, namespaceLabels: undefined }, () => {})
     },
   },
   { name: 'label selector', seeds: ['a=b,c!=d,e in (f,g),!h,i notin (j)'], run(bytes) { attempt(() => parseSelector(text(bytes)), Error)?.matches({ a: 'b' }) } },
@@ -236,6 +309,30 @@ export const TARGETS: readonly Target[] = [
       parsePrefix(text(bytes))
       const ms = parseDuration(text(bytes))
       assert.ok(ms === undefined || Number.isFinite(ms))
+    },
+  },
+  {
+    name: 'small texts', seeds: ['256Mi', '100000 50000', 'max', '192.0.2.1:53', '[fd00::1]:53', 'tls://192.0.2.1%dns.example:853', 'dns://[fe80::1%eth0]:53', ':9153'],
+    run(bytes) {
+      const input = text(bytes)
+      for (const number of [parseBytes(input) ?? 1, readLimit(input), readQuota(input)]) assert.ok(number > 0)
+      parseFallback(input)
+      attempt(() => parseTarget(input), Error)
+      const listen = attempt(() => splitHostPort(input), Error)
+      if (listen !== undefined) assert.ok(listen.port >= 0 && listen.port <= 65_535)
+    },
+  },
+  {
+    name: 'targets of HTTP requests', seeds: ['/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA29yZwAAAQAB', '/a//b/../c?x=1', '//health', '/metrics'],
+    run(bytes) {
+      const target = text(bytes)
+      const packet = queryParameter(splitTarget(target).parameters)
+      if (packet !== undefined) acceptPacket(packet)
+      const proper = properTarget(target)
+      if (proper === undefined) return
+      // Nothing but a path of this server, with nothing more to put right.
+      assert.match(proper, /^\/(?!\/)[\x21-\x7e]*$/)
+      assert.equal(properTarget(proper), undefined)
     },
   },
   {
