@@ -4,6 +4,8 @@ import type { Libc } from '../native/libc.ts'
 
 /** By then what the start needed is garbage. */
 const AFTER_MS = 2000
+/** A heap that has become so large in the start, by the index of a large cluster, is made small before queries make it larger. */
+const LARGE_BYTES = 24 * 1024 * 1024
 /** Above this a collection would pause queries for longer than memory is worth. */
 const HEAP_LIMIT_BYTES = 32 * 1024 * 1024
 
@@ -20,12 +22,14 @@ type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; r
 export function settleMemory(clock: Clock, log: Log): void {
   const collect = (globalThis as { readonly gc?: Collect }).gc
   if (collect === undefined) return
-  clock.after(AFTER_MS, () => {
+  const settle = () => {
     if (process.memoryUsage().heapUsed > HEAP_LIMIT_BYTES) return
     const startMs = clock.nowMs()
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
     log.debug(`memory of the start given back in ${(clock.nowMs() - startMs).toFixed(1)} ms`)
-  })
+  }
+  if (process.memoryUsage().heapTotal > LARGE_BYTES) settle()
+  clock.after(AFTER_MS, settle)
 }
 
 /**
