@@ -8,7 +8,11 @@ import { scripted, testServer, type TestServer } from '../../../test/support/wor
 const [logPlugin] = PLUGINS.filter((plugin) => plugin.name === 'log')
 
 /** Answers by the name: `slow.` after 150 ms, `fail.` with an error, `never.` with SERVFAIL, `no.` with NXDOMAIN, others NOERROR. */
-async function withLog(options: string, use: (server: TestServer) => Promise<void>): Promise<void> {
+function withLog(options: string, use: (server: TestServer) => Promise<void>): Promise<void> {
+  return withLines(`log . ${options}`, use)
+}
+
+async function withLines(lines: string, use: (server: TestServer) => Promise<void>): Promise<void> {
   const answer: NonNullable<Stage['query']> = (q) => {
     const { name } = q.question
     if (name.startsWith('slow')) server.clock.advance(150)
@@ -19,7 +23,7 @@ async function withLog(options: string, use: (server: TestServer) => Promise<voi
     else q.begin(name.startsWith('no') ? RCODE.NXDOMAIN : RCODE.NOERROR)
     return DONE
   }
-  const server = await testServer(`. {\nlog . ${options}\nwhoami\n}`, { plugins: [logPlugin!, scripted(answer)] })
+  const server = await testServer(`. {\n${lines}\nwhoami\n}`, { plugins: [logPlugin!, scripted(answer)] })
   await use(server)
   await server.stop()
 }
@@ -51,6 +55,21 @@ describe('log', () => {
       assert.equal(await server.ask('a. A'), undefined)
       assert.deepEqual(server.log.lines, count === 0 ? [] : ['[INFO] a. OTHERERROR error'])
       await server.stop()
+    }
+  })
+
+  test('log slow 100ms and log errors are the options for all names, and several lines are one rule', async () => {
+    for (const [lines, picked] of [
+      ['log slow 100ms', ['slow.']],
+      ['log errors', ['fail.', 'never.']],
+      ['log errors\nlog slow 100ms', ['slow.', 'fail.', 'never.']],
+      ['log slow 100ms {\nclass denial\n}\nlog errors', ['slow.', 'fail.', 'never.', 'no.']],
+      ['log no. {\nclass denial\n}\nlog errors', ['fail.', 'never.', 'no.']],
+      // Names, as in CoreDNS.
+      ['log slow fail', ['slow.', 'fail.']],
+      ['log errors slow', ['slow.']],
+    ] as const) {
+      await withLines(lines, async (server) => assert.deepEqual(await linesOf(server, ALL), picked, lines))
     }
   })
 

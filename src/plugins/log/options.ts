@@ -1,3 +1,4 @@
+import { parseDuration } from '../../base/duration.ts'
 import { normalizeZone } from '../../corefile/keys.ts'
 import { applyOptions, duration, flag, initialValues, integer, oneOf, placeOf, readDuration, readInteger, row, type Place } from '../../corefile/options.ts'
 import type { Directive, Line, Token } from '../../corefile/tree.ts'
@@ -46,17 +47,26 @@ export const LOG_TABLE = {
   }),
 }
 
-/** Every use adds rules; the first whose scope contains a name decides. */
+/** Every use adds rules; the first whose scope contains a name decides. Lines such as `log slow 100ms` make one rule together. */
 export function parseLog(directive: Directive): LogRule[] {
-  return directive.lines.flatMap(parseUse)
+  const picks = directive.lines.filter(isPick)
+  return directive.lines.flatMap((line) => (!isPick(line) ? parseUse(line, []) : line === picks[0] ? parseUse({ token: line.token, args: [] }, picks) : []))
 }
 
-function parseUse(line: Line): LogRule[] {
+/** `log slow 100ms`, `log errors`: a log of names that are none to CoreDNS, where everybody means the option. */
+export function isPick({ args }: Line): boolean {
+  const [first, second] = args
+  if (first?.text === 'errors') return args.length === 1
+  return first?.text === 'slow' && args.length === 2 && parseDuration(second!.text) !== undefined
+}
+
+function parseUse(line: Line, picks: readonly Line[]): LogRule[] {
   const place = placeOf('log', line.token)
   const last = line.args.at(-1)
   const hasFormat = line.args.length >= 2 && last!.text.includes('{')
   const scopes = line.args.length === 0 ? ['.'] : (hasFormat ? line.args.slice(0, -1) : line.args).flatMap((arg) => scopeOf(arg, place))
   const values = initialValues(LOG_TABLE)
+  for (const { args, block } of picks) applyOptions([{ token: args[0]!, args: args.slice(1) }, ...block ?? []], LOG_TABLE, 'log', values)
   applyOptions(line.block ?? [], LOG_TABLE, 'log', values)
   if (hasFormat && values.format === 'json') place.fail('a FORMAT and "format json" cannot both be given', last)
   const picky = values.slow > 0 || values.errors
