@@ -48,12 +48,12 @@ export class ClusterLab {
   }
 
   /** hearth-node on the node, ready with its rules. */
-  async startAgent(extra: readonly string[] = [], ready = /rules in force/): Promise<Resident> {
+  async startAgent(extra: readonly string[] = [], ready = /rules in force/, environment: Readonly<Record<string, string>> = {}): Promise<Resident> {
     const id = ++this.#agents
     const child = this.node.spawn(process.execPath, [
       here('../../cmd/hearth-node/main.ts'), '-localip', [ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6].join(','), '-basecorefile', here('../../hack/demo/node.Corefile.base'),
       '-conf', join(this.#folder, `Corefile.${id}`), '-upstreamsvc', 'kube-dns-upstream', ...extra,
-    ], { ...this.#environment(), KUBE_DNS_UPSTREAM_SERVICE_HOST: ADDRESSES.upstreamVip })
+    ], { ...this.#environment(), KUBE_DNS_UPSTREAM_SERVICE_HOST: ADDRESSES.upstreamVip, ...environment })
     const agent = await Resident.start('hearth-node', child, ready)
     this.#residents.push(agent)
     return agent

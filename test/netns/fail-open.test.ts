@@ -13,7 +13,7 @@ import { lacks } from '../support/needs.ts'
 import { until } from '../support/until.ts'
 import { ADDRESSES, ClusterLab } from './cluster-lab.ts'
 import { manyServices, type Flavour } from './kube-proxy.ts'
-import { assertAnswered, lagAround, Load, mostResets } from './load.ts'
+import { assertAnswered, assertEveryLegAnswers, lagAround, Load, mostResets } from './load.ts'
 import { now } from './monotonic.ts'
 
 const skip = lacks({ root: true, commands: ['nft', 'ip', 'ss', 'iptables-nft-restore', 'ip6tables-nft-restore', 'getent'] })
@@ -56,6 +56,7 @@ for (const flavour of ['nftables', 'iptables'] as const satisfies readonly Flavo
       assert.equal((await names).split('\n').filter((line) => line.startsWith('10.96.20.1 ')).length > 40, true, 'a resolver with 5 s and 2 tries')
       assertAnswered(observed, at + 50 + late, at + 1500, await load.dropped() - dropped, `killed, machine late by ${Math.round(late)} ms`)
       assert.ok(mostResets(observed, at, at + 1500) <= 1, 'resets')
+      assertEveryLegAnswers(observed, at + 1000 + late, at + 4500)
     })
 
     test('back: no question is lost', async () => {
@@ -77,6 +78,7 @@ for (const flavour of ['nftables', 'iptables'] as const satisfies readonly Flavo
       agent.child.kill('SIGCONT')
       const late = lagAround(observed, at)
       assertAnswered(observed, at + 3000 + late, to, await load.dropped() - dropped, `stopped, machine late by ${Math.round(late)} ms`)
+      assertEveryLegAnswers(observed, at + 3000 + late, to)
       await until(async () => (await lab.node.exec('nft', ['list', 'set', 'inet', tableOf(agent), 'lease4'])).includes(ADDRESSES.vip), 10_000)
     })
 
@@ -90,16 +92,18 @@ for (const flavour of ['nftables', 'iptables'] as const satisfies readonly Flavo
       await pause(500)
       const observed = await load.observe()
       assertAnswered(observed, from, to, await load.dropped() - dropped, 'SIGTERM')
+      assertEveryLegAnswers(observed, from, to)
       assert.ok(observed.some((each) => each.ends.some((end) => end.how === 'clean' && end.at >= from && end.at < to)), 'no connection ended cleanly')
     })
 
-    if (flavour === 'iptables') test('killed while a rule set of 8,000 Services is being restored: what is asked a second later is answered', async () => {
+    test('killed while a rule set of 8,000 Services is being restored: what is asked a second later is answered', async () => {
       agent = await startAgent()
       const file = join(lab.folder, 'services')
-      writeFileSync(file, manyServices(8000))
+      const { text, command, args } = manyServices(flavour, 8000)
+      writeFileSync(file, text)
       await pause(500)
       const dropped = await load.dropped()
-      const restore = lab.node.exec('iptables-nft-restore', ['--noflush', file])
+      const restore = lab.node.exec(command, [...args, file])
       await pause(300)
       const at = await kill()
       await restore
@@ -107,6 +111,7 @@ for (const flavour of ['nftables', 'iptables'] as const satisfies readonly Flavo
       const observed = await load.observe()
       const late = lagAround(observed, at)
       assertAnswered(observed, at + 1000 + late, at + 1000 + late + 1500, await load.dropped() - dropped, `killed during a restore, machine late by ${Math.round(late)} ms`)
+      assertEveryLegAnswers(observed, at + 1000 + late, at + 1000 + late + 3000)
     })
   })
 }

@@ -42,10 +42,32 @@ function iptablesRules(services: readonly Service[]): string {
   ].join('\n')
 }
 
-/** What kube-proxy restores when a cluster has so many Services. */
-export function manyServices(count: number): string {
+/** What kube-proxy restores when a cluster has so many Services, and the command that reads it. */
+export function manyServices(flavour: Flavour, count: number): { readonly text: string; readonly command: string; readonly args: readonly string[] } {
   const numbers = Array.from({ length: count }, (_, i) => i)
-  const vip = (i: number) => `10.97.${i >> 8}.${i & 0xff}`
+  return flavour === 'iptables'
+    ? { text: manyForIptables(numbers), command: 'iptables-nft-restore', args: ['--noflush'] }
+    : { text: manyForNft(numbers), command: 'nft', args: ['-f'] }
+}
+
+const vip = (i: number) => `10.97.${i >> 8}.${i & 0xff}`
+
+/** A map from address to chain, a chain a Service and one an endpoint. */
+function manyForNft(numbers: readonly number[]): string {
+  return [
+    'table ip kube-proxy-many {',
+    ...numbers.flatMap((i) => [
+      ` chain endpoint-${i} { meta l4proto tcp dnat to 10.244.9.${i & 0xff}:8080; }`,
+      ` chain service-${i} { jump endpoint-${i}; }`,
+    ]),
+    ' map service-ips { type ipv4_addr . inet_proto . inet_service : verdict',
+    `  elements = { ${numbers.map((i) => `${vip(i)} . tcp . 80 : goto service-${i}`).join(', ')} } }`,
+    ' chain services { type nat hook prerouting priority -100; ip daddr . meta l4proto . th dport vmap @service-ips; }',
+    '}', '',
+  ].join('\n')
+}
+
+function manyForIptables(numbers: readonly number[]): string {
   return [
     '*nat', ...numbers.flatMap((i) => [`:KUBE-SVC-X${i} - [0:0]`, `:KUBE-SEP-X${i} - [0:0]`]),
     ...numbers.flatMap((i) => [

@@ -64,6 +64,16 @@ export function assertAnswered(observed: readonly Observed[], from: number, to: 
   return asked.length
 }
 
+/** Asserts that in that time each host had answers from each address, over UDP and over TCP. */
+export function assertEveryLegAnswers(observed: readonly Observed[], from: number, to: number): void {
+  const within = (at: number) => at >= from && at < to
+  const silent = observed.flatMap((each, host) => [
+    ...Object.entries(each.udp).filter(([, queries]) => !queries.some(([, answered]) => within(answered))).map(([address]) => `host ${host} over UDP to ${address}`),
+    ...Object.entries(each.tcpAnswers).filter(([, answers]) => !answers.some(within)).map(([address]) => `host ${host} over TCP to ${address}`),
+  ])
+  assert.deepEqual(silent, [], 'legs without an answer')
+}
+
 /** How late the machine made anybody around that time: what a bar for a quiet machine is stretched by. */
 export function lagAround(observed: readonly Observed[], at: number): number {
   return Math.max(0, ...observed.flatMap((each) => each.lags).filter(([when, ms]) => when > at - 500 && when - ms < at + 3000).map(([, ms]) => ms))
