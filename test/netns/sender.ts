@@ -12,6 +12,8 @@ import { now } from './monotonic.ts'
 export interface SenderOptions {
   readonly addresses: readonly string[]
   readonly name: string
+  /** Each question asks a name of its own below `name`, so that no cache has it. */
+  readonly distinct?: boolean
   /** Of all addresses together, over UDP. */
   readonly perSecond: number
   /** Each question comes from a port of its own, as those of glibc do; undefined: a few ports are kept. */
@@ -49,6 +51,7 @@ const tcpAnswers: Record<string, number[]> = Object.fromEntries(options.addresse
 const ends: Observed['ends'][number][] = []
 const tcpLost: number[] = []
 const lags: [number, number][] = []
+let asked = 0
 
 run()
 
@@ -71,7 +74,8 @@ function run(): void {
 }
 
 function question(id: number): Buffer {
-  return encode({ type: 'query', id, flags: RECURSION_DESIRED, questions: [{ name: options.name, type: 'A' }] })
+  const name = options.distinct === true ? `${process.pid}-${++asked}.${options.name}` : options.name
+  return encode({ type: 'query', id, flags: RECURSION_DESIRED, questions: [{ name, type: 'A' }] })
 }
 
 /** A socket for every question. */
