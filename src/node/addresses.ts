@@ -9,7 +9,7 @@ import { bytesOf } from './wishes.ts'
 /** An address that nobody renews is gone after this; every agent of the node renews it. */
 export const LIFETIME_S = 60
 export const RENEW_MS = 15_000
-/** How long answers are waited for that are on their way to an address when it goes. */
+/** How long answers are waited for that are on their way to one of our addresses. */
 const LAST_ANSWERS_MS = 1000
 
 /** Our addresses on the node, each with a lifetime. */
@@ -19,6 +19,8 @@ export class NodeAddresses {
   readonly #linkName: string | undefined
   readonly #log: StateLog
   readonly #clock: Clock
+  /** Of addresses that we have taken away. */
+  readonly #asRoutes: LocalRoute[] = []
   #saidNoDummy = false
 
   /** `linkName`: a dummy link to put them on; undefined for `lo`. */
@@ -47,20 +49,34 @@ export class NodeAddresses {
   }
 
   /**
-   * Takes them from the link that we put them on, and the link with them if it is one of ours. The node asks one of its own addresses
-   * from that very address, and answers that are on their way would find nobody there. So they are taken in for a moment more, while
-   * the node already asks from another address.
+   * The node asks one of its own addresses from that very address, and what the cluster answers would find nobody there once it is gone. So
+   * before queries go to the cluster, addresses become routes that take in what comes for them, and whatever the node asks from then on leaves
+   * from its own address. One stays as it is where the node has no other of its family. Rejects with NetlinkError.
    */
-  async remove(): Promise<void> {
+  async becomeRoutes(): Promise<void> {
     const link = await this.#link()
-    const ours = await this.#ours(link.index)
-    const routes = await this.#stillTakeIn(ours)
-    for (const address of ours) {
-      await this.#routes.removeAddress(address)
-      this.#log.changed('address removed', { address: formatIp(address.bytes), link: link.name })
+    const lo = (await this.#routes.link('lo'))!
+    for (const address of await this.#ours(link.index)) {
+      const source = await ownSource(bytesOf(address.bytes), this.#addresses)
+      if (source === undefined) continue
+      const route = { destination: address.bytes, link: lo.index, source }
+      await this.#routes.addLocalRoute(route)
+      this.#asRoutes.push(route)
+      await this.#take(address, link.name)
     }
-    if (routes.length > 0) await sleep(this.#clock, LAST_ANSWERS_MS)
-    for (const route of routes) await this.#routes.removeLocalRoute(route)
+  }
+
+  /** What was asked from one of our addresses before is waited for. Rejects with NetlinkError. */
+  async endRoutes(): Promise<void> {
+    if (this.#asRoutes.length > 0) await sleep(this.#clock, LAST_ANSWERS_MS)
+    for (const route of this.#asRoutes.splice(0)) await this.#routes.removeLocalRoute(route)
+  }
+
+  /** Takes them from the link that we put them on, and the link with them if it is one of ours. Rejects with NetlinkError. */
+  async remove(): Promise<void> {
+    await this.endRoutes()
+    const link = await this.#link()
+    for (const address of await this.#ours(link.index)) await this.#take(address, link.name)
     if (link.name === 'lo') return
     await this.#routes.removeLink(link.index)
     this.#log.changed('link removed', { link: link.name })
@@ -72,17 +88,9 @@ export class NodeAddresses {
     return this.#addresses.filter((address) => there.some((other) => equalIp(other.bytes, address)))
   }
 
-  async #stillTakeIn(addresses: readonly Address[]): Promise<LocalRoute[]> {
-    const lo = (await this.#routes.link('lo'))!
-    const routes: LocalRoute[] = []
-    for (const { bytes } of addresses) {
-      const source = await ownSource(bytesOf(bytes), this.#addresses)
-      if (source === undefined) continue
-      const route = { destination: bytes, link: lo.index, source }
-      await this.#routes.addLocalRoute(route)
-      routes.push(route)
-    }
-    return routes
+  async #take(address: Address, link: string): Promise<void> {
+    await this.#routes.removeAddress(address)
+    this.#log.changed('address removed', { address: formatIp(address.bytes), link })
   }
 
   async #ours(link: number): Promise<Address[]> {

@@ -34,10 +34,10 @@ export class Fallback {
 
   /**
    * One agent of a node keeps it as it should be: two with different configurations would undo each other's work for ever. What is not
-   * there at all any of them makes, since that one may hang.
+   * there at all any of them makes, since that one may hang. Who does not know yet where to leaves what an earlier agent knew.
    */
   async ensure(wishes: Wishes): Promise<void> {
-    const keeps = !this.#presence.peers().some((peer) => peer.id < this.#presence.instance.id)
+    const keeps = this.#targets.length > 0 && !this.#presence.peers().some((peer) => peer.id < this.#presence.instance.id)
     for (const table of fallbackTables(wishes, this.#targets)) {
       const found = await this.#nftables.rules(table.family, table.name)
       if ((!keeps && found.length > 0) || tableIsRight(table, found)) continue

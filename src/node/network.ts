@@ -207,6 +207,7 @@ export class NodeNetwork {
     this.#stage = 'leaving'
     this.#taking = false
     for (const timer of this.#timers) timer.cancel()
+    if (this.#options.setupAddresses && !this.#hasTwin) await this.#attempts.inTurn('interface_check', 'making addresses routes', () => this.#addresses.becomeRoutes())
     await this.#attempts.inTurn('iptables', 'withdrawing', async () => {
       for (const thing of thingsThat('SIGTERM', this.#hasTwin, 'withdrawn')) await this.#hand(thing)?.end()
     })
@@ -219,6 +220,8 @@ export class NodeNetwork {
     await this.#attempts.inTurn('iptables', 'removing', async () => {
       for (const thing of thingsThat('SIGTERM', twin, 'removed')) await this.#hand(thing)?.end()
     })
+    // Another agent has come meanwhile and made the addresses again.
+    if (twin) await this.#attempts.inTurn('interface_check', 'removing routes', () => this.#addresses.endRoutes())
   }
 
   close(): void {

@@ -65,6 +65,18 @@ describe('trouble on a node', { skip, concurrency: false }, () => {
     assert.equal(await dig(ADDRESSES.linkLocal), '192.0.2.7')
   })
 
+  test('an agent that does not know yet where to leaves the fallback that an earlier one has made', async () => {
+    const first = await start(/ip6 hearth-fallback" targets="10/)
+    first.child.kill('SIGKILL')
+    await until(() => first.child.signalCode !== null, PATIENCE_MS)
+    // Its cluster's DNS does not answer, so that it never learns.
+    const next = kept(await lab.startAgent(['-quiet'], /rules in force/, { KUBE_DNS_UPSTREAM_SERVICE_HOST: '10.244.2.77' }))
+    await until(() => next.output.includes("the cluster's DNS at 10.244.2.77 does not answer"), PATIENCE_MS)
+    next.child.kill('SIGKILL')
+    await until(() => next.child.signalCode !== null, PATIENCE_MS)
+    assert.equal(await dig(ADDRESSES.linkLocal), '10.96.20.1')
+  })
+
   test('two agents with different addresses: both serve, and neither undoes what the other has done', async () => {
     await start(/ip6 hearth-fallback" targets="10/)
     const other = kept(await Resident.start('other', lab.node.spawn(process.execPath, [MAIN, '-localip', '169.254.20.99', '-basecorefile', '/nowhere', '-conf', lab.corefileOf('169.254.20.99')]), /rules in force/))
