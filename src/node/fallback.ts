@@ -1,3 +1,4 @@
+import type { TableSpec } from '../netlink/nft-messages.ts'
 import type { Nftables } from '../netlink/nftables.ts'
 import { tableIsRight } from './difference.ts'
 import { fallbackTables, type Target } from './fallback-tables.ts'
@@ -11,6 +12,7 @@ export class Fallback {
   readonly #nftables: Nftables
   readonly #presence: Presence
   readonly #log: StateLog
+  readonly #said = new Set<string>()
   #targets: readonly Target[] = []
 
   constructor(nftables: Nftables, presence: Presence, log: StateLog) {
@@ -40,10 +42,20 @@ export class Fallback {
     const keeps = this.#targets.length > 0 && !this.#presence.peers().some((peer) => peer.id < this.#presence.instance.id)
     for (const table of fallbackTables(wishes, this.#targets)) {
       const found = await this.#nftables.rules(table.family, table.name)
-      if ((!keeps && found.length > 0) || tableIsRight(table, found)) continue
-      await this.#nftables.replaceTable(table, { owned: false })
-      this.#log.changed('fallback in force', { table: `${table.family} ${table.name}`, targets: this.targets || 'none known yet' })
+      if (tableIsRight(table, found)) this.#say('fallback found in force', table)
+      else if (keeps || found.length === 0) {
+        await this.#nftables.replaceTable(table, { owned: false })
+        this.#said.delete(nameOf(table))
+        this.#say('fallback in force', table)
+      }
     }
+  }
+
+  /** Once, until it is made again. */
+  #say(event: string, table: TableSpec): void {
+    if (this.#said.has(nameOf(table))) return
+    this.#said.add(nameOf(table))
+    this.#log.changed(event, { table: nameOf(table), targets: this.targets || 'none known yet' })
   }
 
   /** Whether every family of our addresses has its table, whoever keeps it. */
@@ -51,4 +63,8 @@ export class Fallback {
     const there = await Promise.all(fallbackTables(wishes, []).map(async (table) => (await this.#nftables.tables(table.family)).includes(table.name)))
     return there.every((each) => each)
   }
+}
+
+function nameOf(table: TableSpec): string {
+  return `${table.family} ${table.name}`
 }

@@ -4,12 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Resident } from '../../hack/lab/resident.ts'
 import { lacks } from '../support/needs.ts'
 import { until } from '../support/until.ts'
 import { ADDRESSES, ClusterLab } from './cluster-lab.ts'
-import { assertAnswered, lagAround, Load } from './load.ts'
+import { assertAnswered, assertEveryLegAnswers, lagAround, Load } from './load.ts'
 import { now } from './monotonic.ts'
 
 const skip = lacks({ root: true, commands: ['nft', 'ip', 'curl'] })
@@ -72,9 +74,35 @@ describe('upgrades of the agent', { skip, concurrency: false }, () => {
     const observed = await load.observe()
     const late = lagAround(observed, at)
     assertAnswered(observed, at + 3000 + late, to, await load.dropped() - dropped, `a twin that hangs, machine late by ${Math.round(late)} ms`)
+    assertEveryLegAnswers(observed, at + 3000 + late, to)
     agent.child.kill('SIGKILL')
     await once(agent.child, 'exit')
     await until(() => next.output.includes('queries taken again'), 20_000)
     agent = next
+  })
+
+  test('the newer one hangs and runs again: queries are taken again, and from then on none is lost', async () => {
+    const next = await startAgent()
+    next.child.kill('SIGSTOP')
+    await until(() => agent.output.includes('queries given to the cluster'), 20_000)
+    next.child.kill('SIGCONT')
+    await until(() => agent.output.includes('queries taken again'), 20_000)
+    const dropped = await load.dropped()
+    const from = now()
+    await pause(2000)
+    assertAnswered(await load.observe(), from, from + 2000, await load.dropped() - dropped, 'healed')
+    await next.stop()
+  })
+
+  test('a newer one whose cluster\'s DNS does not answer is not ready, however ready the older one is', async () => {
+    const ready = (folder: string) => existsSync(join(lab.folder, folder, 'ready'))
+    const good = await lab.startAgent(['-metrics-listen-address', '', '-probe-files', join(lab.folder, 'good')])
+    await until(() => ready('good'), 20_000)
+    const bad = await lab.startAgent(['-metrics-listen-address', '', '-probe-files', join(lab.folder, 'bad')], /rules in force/, { KUBE_DNS_UPSTREAM_SERVICE_HOST: '10.244.2.77' })
+    await until(() => existsSync(join(lab.folder, 'bad', 'alive')), 20_000)
+    await pause(3000)
+    assert.deepEqual([ready('good'), ready('bad')], [true, false])
+    await bad.stop()
+    await good.stop()
   })
 })
