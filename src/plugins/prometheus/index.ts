@@ -131,10 +131,12 @@ class Prometheus implements Stage {
     return this.#env.metrics.gauge('coredns_plugin_enabled', 'A metric that indicates whether a plugin is enabled on per server and zone basis.', ['server', 'zone', 'view', 'name'])
   }
 
-  /** Labels for each stage of the chain, for the block's first zone only, as CoreDNS has them. */
+  /** Labels for each stage of the chain, for the block's first key only, as CoreDNS has them. */
   #enabled(): [string[]][] {
     const inChain = this.#env.siblings().filter((stage) => stage.query !== undefined || stage.reply !== undefined)
-    return this.#env.block.serverLabels().flatMap((server) => inChain.map((stage): [string[]] => [[server, this.#zones[0] ?? '.', this.#view, stage.name]]))
+    const [first] = this.#env.block.keys
+    const servers = this.#env.block.serverLabels().filter((label) => label.startsWith(`${first?.scheme}://`) && label.endsWith(`:${first?.port}`))
+    return servers.flatMap((server) => inChain.map((stage): [string[]] => [[server, this.#zones[0] ?? '.', this.#view, stage.name]]))
   }
 }
 
