@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, release, tmpdir } from 'node:os'
+import { cpus, loadavg, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -8,7 +8,8 @@ import { VERSION } from '../../cmd/version.ts'
 import { LOADS, writeQueries } from './loads.ts'
 import { measureIndex, type IndexFigures } from './index-load.ts'
 import { measure, type Figures } from './measure.ts'
-import { indexTable, median, plot, tables, type Row } from './report.ts'
+import { indexTable, median, plot, restTable, tables, type Row } from './report.ts'
+import { measureRest, type RestFigures } from './rest.ts'
 import { AGENTS, clusterCommands, type PeerName } from './servers.ts'
 
 const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url))
@@ -21,7 +22,13 @@ const { values } = parseArgs({ options: {
 } })
 const folder = mkdtempSync(join(tmpdir(), 'hearth-bench-'))
 const INDEX = 'index'
+const REST = 'rest'
+/** With more at work besides, latencies and what few queries cost say little. */
+const BUSY_LOAD = 0.5
 const indexRuns: IndexFigures[] = []
+let rest: RestFigures[] = []
+const loadBefore = loadavg()[0]!
+process.stderr.write(`load average before the start: ${loadBefore.toFixed(2)}${loadBefore > BUSY_LOAD ? '; the machine is busy: latencies and CPU at low rates are not to be trusted, ratios at saturation hold roughly' : ''}\n`)
 const runs = new Map<string, { readonly row: Omit<Row, 'figures'>; readonly figures: Figures[] }>()
 
 try {
@@ -52,12 +59,16 @@ try {
       }
     }
   }
+  if (REST.includes(values.only)) {
+    process.stderr.write('rest: starts, and 60 s of idling each\n')
+    rest = await measureRest({ folder, bundle, port: 34_000 + (process.pid % 1000) * 5, core: 0 })
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 
 const rows = [...runs.values()].map(({ row, figures }): Row => ({ ...row, figures: median(figures) })).sort((a, b) => order(a) - order(b) || a.rate - b.rate)
-const text = `${machine()}\n\n${tables(rows)}${indexRuns.length === 0 ? '' : `\n${indexTable(indexRuns)}`}`
+const text = `${machine()}\n\n${tables(rows)}${indexRuns.length === 0 ? '' : `\n${indexTable(indexRuns)}`}${rest.length === 0 ? '' : `\n${restTable(rest)}`}`
 process.stdout.write(`${text}\n`)
 if (values.write) {
   const page = readFileSync(PAGE, 'utf8')
@@ -77,7 +88,7 @@ function pairName(peer: PeerName): string {
 function machine(): string {
   const versions = [`hearth ${VERSION} on Node ${process.version}`, first('unbound', ['-V'], /Version ([\d.]+)/, 'unbound'), first('dnsdist', ['--version'], /dnsdist ([\d.]+)/, 'dnsdist'), first('dnsmasq', ['-v'], /version ([\d.]+)/, 'dnsmasq'),
     process.env['BENCH_COREDNS'] === undefined ? '' : first(process.env['BENCH_COREDNS'], ['-version'], /CoreDNS-([\d.]+)/, 'CoreDNS'), process.env['BENCH_NODE_CACHE'] === undefined ? '' : 'node-cache'].filter((part) => part !== '')
-  return `${cpus()[0]?.model.trim()}, Linux ${release().split('-')[0]}; server on one core, load and upstream on another, over loopback. ${versions.join(', ')}. Medians of ${values.rounds} interleaved runs of ${values.seconds} s.`
+  return `${cpus()[0]?.model.trim()}, Linux ${release().split('-')[0]}; server on one core, load and upstream on another, over loopback. ${versions.join(', ')}. Medians of ${values.rounds} interleaved runs of ${values.seconds} s; load average before: ${loadBefore.toFixed(2)}.`
 }
 
 function first(command: string, args: readonly string[], pattern: RegExp, name: string): string {

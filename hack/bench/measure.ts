@@ -82,7 +82,7 @@ async function once(servers: readonly Pinned[], run: () => ReturnType<typeof dns
 }
 
 /** Asks until an answer comes. Rejects when the server ends or does not answer in time. */
-async function answering(port: number, server: Pinned, anyReply: boolean): Promise<void> {
+export async function answering(port: number, server: Pinned, anyReply: boolean, everyMs = 50): Promise<void> {
   const message = new Message()
   message.rd = true
   message.questions = [{ name: 'ready.bench.example.', type: 1, class: 1 }]
@@ -95,12 +95,12 @@ async function answering(port: number, server: Pinned, anyReply: boolean): Promi
         socket.close()
         resolve(result)
       }
-      const timer = setTimeout(() => done(false), 200)
+      const timer = setTimeout(() => done(false), everyMs * 4)
       socket.on('message', (reply) => done(anyReply || ((reply[3]! & 15) === 0 && reply[7] !== 0))).on('error', () => done(false))
       socket.connect(port, '127.0.0.1', () => socket.send(packet))
     })
     if (answered) return
     if (server.ended || Date.now() > end) throw new Error(`the server does not answer:\n${server.output}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }

@@ -1,5 +1,6 @@
 import type { IndexFigures } from './index-load.ts'
 import type { Figures } from './measure.ts'
+import type { RestFigures } from './rest.ts'
 
 export interface Row {
   readonly load: string
@@ -44,6 +45,20 @@ change; time until the last change is answered; longest answer while everything 
 
 | | ready ms | peak MB | CPU µs | p50 µs | p99 µs | follows ms | relist ms |
 |---|---:|---:|---:|---:|---:|---:|---:|
+${lines.join('\n')}
+`
+}
+
+/** Programs that nobody asks, and their start. */
+export function restTable(figures: readonly RestFigures[]): string {
+  const lines = figures.map(({ program, engine, idle, startMs, quickestMs }) => `| ${program}, ${engine} | ${(idle * 100).toFixed(2)} % | ${startMs.toFixed(0)} | ${quickestMs.toFixed(0)} |`)
+  return `### at rest, and at the start
+
+Share of a core over 60 s without queries, with health, prometheus and reload, the agent with its rules and probes; milliseconds from
+exec to the first answer, of ten starts.
+
+| | idle | start, median ms | quickest |
+|---|---:|---:|---:|
 ${lines.join('\n')}
 `
 }
