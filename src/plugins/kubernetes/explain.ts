@@ -37,8 +37,11 @@ function explainImport(namespace: string, name: string, index: ClusterIndex): Fa
   const found = index.serviceImport(namespace, name)
   if (found === undefined) return { 'service import': `${name}: does not exist` }
   const slices = index.importedSlices(namespace, name).map((slice) => `${slice.name} of cluster ${slice.cluster === '' ? '(none named)' : slice.cluster}: ${readyOf(slice)}`)
+  const own = found.headless
+    ? { addresses: 'headless: those of its endpoints' }
+    : { addresses: found.ips, ports: found.ports.length === 0 ? 'none: the name does not exist' : portsOf(found.ports) }
   return {
-    'service import': `${found.namespace}/${found.name}`, 'addresses': found.headless ? 'headless: those of its endpoints' : found.ips, 'ports': found.ports.length === 0 ? 'none: the name does not exist' : portsOf(found.ports),
+    'service import': `${found.namespace}/${found.name}`, ...own,
     'slices': slices.length === 0 ? 'none: no endpoint is ready' : slices,
   }
 }
