@@ -50,6 +50,8 @@ class Prometheus implements Stage {
   readonly #view: string
   readonly #handles: HandleTable
   readonly #sizes
+  /** Costs the quick way a string a query. */
+  readonly #exemplars: boolean
   readonly #quickZones: QuickZones<Name>
   readonly quick: QuickStage = {
     reply: (question, reply) => this.#quickReply(question, reply),
@@ -60,6 +62,7 @@ class Prometheus implements Stage {
   constructor(env: Env, address: string, zones: readonly Name[], options: Options) {
     this.#env = env
     this.#options = options
+    this.#exemplars = options.openmetrics === 'exemplars'
     this.#address = address
     this.#zones = zones
     this.#view = env.block.view
@@ -89,7 +92,7 @@ class Prometheus implements Stage {
     const handles = this.#handles.of(q.server.label, matchZone(this.#zones, q.asked.name) ?? '.')
     handles.requests(q.protocol, q.client.family, q.question.type).add()
     if (q.request.edns?.do === true) handles.doRequests.add()
-    const exemplar = this.#options.openmetrics === 'exemplars' ? { name: lowerName(q.asked.name).slice(0, EXEMPLAR_NAME) } : undefined
+    const exemplar = this.#exemplars ? exemplarOf(lowerName(q.asked.name)) : undefined
     handles.durations.observe((this.#env.clock.nowMs() - q.arrival.startMs) / 1000, exemplar)
     handles.requestSizes[q.protocol].observe(this.#sizes.get(q) ?? 0)
     handles.responseSizes[q.protocol].observe(q.written ? messageLength(q.reply) : 0)
@@ -107,7 +110,8 @@ class Prometheus implements Stage {
     const handles = this.#handles.of(question.server!.label, this.#quickZones.match(question) ?? '.')
     handles.requests(question.protocol, question.family, question.type).add()
     if (question.do) handles.doRequests.add()
-    handles.durations.observe((this.#env.clock.nowMs() - question.startMs) / 1000)
+    const exemplar = this.#exemplars ? exemplarOf(question.text()) : undefined
+    handles.durations.observe((this.#env.clock.nowMs() - question.startMs) / 1000, exemplar)
     handles.requestSizes[question.protocol].observe(question.length)
     handles.responseSizes[question.protocol].observe(reply.length)
     handles.responses(rcodeName(reply.rcode), reply.answeredBy).add()
@@ -138,6 +142,10 @@ class Prometheus implements Stage {
     const servers = this.#env.block.serverLabels().filter((label) => label.startsWith(`${first?.scheme}://`) && label.endsWith(`:${first?.port}`))
     return servers.flatMap((server) => inChain.map((stage): [string[]] => [[server, this.#zones[0] ?? '.', this.#view, stage.name]]))
   }
+}
+
+function exemplarOf(name: Name): { readonly name: string } {
+  return { name: name.slice(0, EXEMPLAR_NAME) }
 }
 
 /** A series appears with its first event. */
