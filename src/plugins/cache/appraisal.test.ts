@@ -9,6 +9,7 @@ import { Message, type ResourceRecord } from '../../wire/message.ts'
 import { mxRdata, nameRdata, soaRdata } from '../../wire/rdata.ts'
 import { answers, cacheable, cacheType } from './answering.ts'
 import { Appraisal } from './appraisal.ts'
+import { inBailiwick } from './bailiwick.ts'
 import type { CacheOptions } from './options.ts'
 import { keepSeconds, withinBounds } from './ttl.ts'
 
@@ -60,6 +61,7 @@ test('a reply is judged from its octets as its message is', () => {
     const kind = cacheType(message, 0)
     assert.equal(appraisal.type, kind)
     assert.ok(cacheable(message, kind))
+    assert.ok(inBailiwick(message))
     assert.equal(answers(message), kind === 'NOERROR')
     assert.equal(withinBounds(appraisal.leastSeconds, kind, OPTIONS), keepSeconds(message, kind, OPTIONS))
   }), { numRuns: 3000 })

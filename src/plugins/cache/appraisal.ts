@@ -29,7 +29,8 @@ export class Appraisal {
     if (behind < 0) return false
     if (reply.answers > 0) {
       this.type = 'NOERROR'
-      return reply.rcode === RCODE.NOERROR && this.#others(reply.bytes, behind, reply.authorities + reply.additionals) >= 0
+      const authorities = reply.rcode === RCODE.NOERROR ? this.#authorities(reply, behind) : -1
+      return authorities >= 0 && this.#others(reply.bytes, authorities, reply.additionals) >= 0
     }
     this.type = reply.rcode === RCODE.NXDOMAIN ? 'NXDOMAIN' : 'NODATA'
     return (reply.rcode === RCODE.NOERROR || reply.rcode === RCODE.NXDOMAIN) && this.#denies(reply, behind)
@@ -62,7 +63,7 @@ export class Appraisal {
     let at = start
     for (let i = 0; i < authorities; i++) {
       const fields = skipPlainName(bytes, at)
-      if (!this.#takeTtl(bytes, fields)) return false
+      if (!this.#takeTtl(bytes, fields) || !isAbove(bytes, at, fields, short(bytes, fields))) return false
       const end = fields + 10 + short(bytes, fields + 8)
       if (short(bytes, fields) === TYPE.SOA && !denies) {
         denies = true
@@ -72,6 +73,17 @@ export class Appraisal {
       at = end
     }
     return denies && this.#others(bytes, at, additionals) >= 0
+  }
+
+  /** The offset behind the authorities of an answer; -1 when they are not all of zones that hold the name asked for. */
+  #authorities({ bytes, authorities }: QuickReply, start: number): number {
+    let at = start
+    for (let i = 0; i < authorities; i++) {
+      const fields = skipPlainName(bytes, at)
+      if (!this.#takeTtl(bytes, fields) || !isAbove(bytes, at, fields, short(bytes, fields))) return -1
+      at = fields + 10 + short(bytes, fields + 8)
+    }
+    return at
   }
 
   #others(bytes: Uint8Array, start: number, count: number): number {
@@ -89,6 +101,16 @@ export class Appraisal {
     this.leastSeconds = Math.min(this.leastSeconds, long(bytes, fields + 4))
     return short(bytes, fields + 2) === CLASS.IN
   }
+}
+
+/** False for a SOA or NS at `at` whose owner, of `end - at` octets, is neither the name asked for nor above it (`inBailiwick`). */
+function isAbove(bytes: Uint8Array, at: number, end: number, type: number): boolean {
+  if (type !== TYPE.SOA && type !== TYPE.NS) return true
+  const length = end - at
+  const nameEnd = skipPlainName(bytes, NAME_AT)
+  let suffix = NAME_AT
+  while (nameEnd - suffix > length) suffix += bytes[suffix]! + 1
+  return nameEnd - suffix === length && samePlainName(bytes, suffix, at)
 }
 
 function short(bytes: Uint8Array, at: number): number {

@@ -12,6 +12,7 @@ import { encodeMessage } from '../../wire/encode.ts'
 import { WireError, type Message, type Question } from '../../wire/message.ts'
 import { equalNames } from '../../wire/name.ts'
 import { answers, cacheable, cacheType } from './answering.ts'
+import { inBailiwick } from './bailiwick.ts'
 import { Entry, withTtl } from './entry.ts'
 import { Forgetting } from './forgetting.ts'
 import { cachedAnswers, usesOf } from './contents.ts'
@@ -262,7 +263,7 @@ export class Cache implements Stage {
     message.edns = undefined
     let entry: Entry | undefined
     if (cacheable(message, type) && ttl > 0) {
-      if (sameQuestion(message, asked)) entry = this.#store(asked, message, ttl, type === 'NOERROR' || type === 'DELEGATION', detached, metrics)
+      if (sameQuestion(message, asked) && inBailiwick(message)) entry = this.#store(asked, message, ttl, type === 'NOERROR' || type === 'DELEGATION', detached, metrics)
       else metrics.drops.add()
     }
     if (!asked.do && !asked.ad) message.ad = false
