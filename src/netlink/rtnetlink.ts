@@ -4,7 +4,7 @@ import { FLAG, NetlinkError, NetlinkSocket, PROTOCOL, type Message } from './soc
 
 /** Links, addresses and routes (linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h). */
 
-const MSG = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, DELADDR: 21, GETADDR: 22, NEWROUTE: 24, DELROUTE: 25 } as const
+const MSG = { NEWLINK: 16, DELLINK: 17, GETLINK: 18, NEWADDR: 20, DELADDR: 21, GETADDR: 22, NEWROUTE: 24, DELROUTE: 25, GETROUTE: 26 } as const
 const IFLA = { IFNAME: 3, LINKINFO: 18, NET_NS_PID: 19, INFO_KIND: 1, INFO_DATA: 2, VETH_PEER: 1 } as const
 const IFA = { ADDRESS: 1, LOCAL: 2, CACHEINFO: 6, FLAGS: 8 } as const
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7 } as const
@@ -46,8 +46,8 @@ export interface LocalRoute {
   readonly source: Uint8Array
 }
 
-/** RT_TABLE_LOCAL, RTPROT_STATIC, RTN_LOCAL. */
-const LOCAL_ROUTE = { table: 255, protocol: 4, type: 2 } as const
+/** RT_TABLE_LOCAL, RTN_LOCAL, and a protocol that is nobody else's (`ip route` shows `proto 83`), so that what was left behind is known. */
+const LOCAL_ROUTE = { table: 255, protocol: 83, type: 2 } as const
 /** Behind the route that the kernel makes for an address of its own. */
 const LOCAL_ROUTE_METRIC = 1024
 
@@ -141,8 +141,19 @@ export class Rtnetlink {
     await this.#ack(`add local route ${formatIp(route.destination)}`, MSG.NEWROUTE, FLAG.CREATE | FLAG.REPLACE, localRouteHeader(route), localRouteAttributes(route))
   }
 
-  async removeLocalRoute(route: LocalRoute): Promise<void> {
-    await this.#ack(`remove local route ${formatIp(route.destination)}`, MSG.DELROUTE, 0, localRouteHeader(route), localRouteAttributes(route))
+  /** One that is not there is no error. */
+  async removeLocalRoute(route: Pick<LocalRoute, 'destination'>): Promise<void> {
+    try {
+      await this.#ack(`remove local route ${formatIp(route.destination)}`, MSG.DELROUTE, 0, localRouteHeader(route), [attribute(RTA.DST, route.destination), uint32Attribute(RTA.PRIORITY, LOCAL_ROUTE_METRIC)])
+    } catch (error) {
+      if (!(error instanceof NetlinkError) || error.code !== 'ESRCH') throw error
+    }
+  }
+
+  /** Destinations of local routes that were added here, by this process or another. */
+  async localRoutes(): Promise<Uint8Array[]> {
+    const replies = await this.#socket.request('list routes', { type: MSG.GETROUTE, flags: FLAG.DUMP, body: Buffer.alloc(12) })
+    return replies.filter((reply) => reply.type === MSG.NEWROUTE).flatMap(readLocalRoute)
   }
 
   async #ack(what: string, type: number, flags: number, header: Buffer, attributes: readonly Buffer[]): Promise<void> {
@@ -167,7 +178,14 @@ function addressHeader(address: Address, scope: number): Buffer {
   return header
 }
 
-function localRouteHeader({ destination }: LocalRoute): Buffer {
+function readLocalRoute(message: Message): Uint8Array[] {
+  const body = Buffer.from(message.body)
+  const destination = findAttribute(readAttributes(body.subarray(12)), RTA.DST)
+  const ours = body[4] === LOCAL_ROUTE.table && body[5] === LOCAL_ROUTE.protocol && body[7] === LOCAL_ROUTE.type
+  return ours && destination !== undefined ? [Uint8Array.from(destination)] : []
+}
+
+function localRouteHeader({ destination }: Pick<LocalRoute, 'destination'>): Buffer {
   const header = Buffer.alloc(12)
   header[0] = destination.length === 4 ? 2 : 10
   header[1] = destination.length * 8

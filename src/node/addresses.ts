@@ -66,6 +66,14 @@ export class NodeAddresses {
     }
   }
 
+  /** Those that an agent has left behind which was killed while it left. Rejects with NetlinkError. */
+  async removeLeftRoutes(): Promise<void> {
+    for (const destination of await this.#routes.localRoutes()) {
+      await this.#routes.removeLocalRoute({ destination })
+      this.#log.changed('route of an earlier agent removed', { address: formatIp(destination) })
+    }
+  }
+
   /** What was asked from one of our addresses before is waited for. Rejects with NetlinkError. */
   async endRoutes(): Promise<void> {
     if (this.#asRoutes.length > 0) await sleep(this.#clock, LAST_ANSWERS_MS)

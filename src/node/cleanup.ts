@@ -31,6 +31,7 @@ export async function cleanUp(options: CleanupOptions): Promise<CleanupOutcome> 
       ...await removeFallback(nftables),
       ...(await removeAcceptRules(nftables)).map((rule) => `rule ${rule}`),
       ...await removeAddresses(routes),
+      ...await removeRoutes(routes),
       ...await removeLink(routes, options.interfaceName),
       ...options.nodeCache ? await removeRemains(nftables, routes, await findRemains(nftables, routes, { keepLink: false })) : [],
     ]
@@ -57,6 +58,13 @@ async function removeAddresses(routes: Rtnetlink): Promise<string[]> {
   const ours = (await routes.addresses()).filter((address) => address.link === lo?.index && address.lifetimeSeconds !== undefined && address.bits === address.bytes.length * 8)
   for (const address of ours) await routes.removeAddress(address)
   return ours.map((address) => `address ${formatIp(address.bytes)} on lo`)
+}
+
+/** Of an agent that was killed while it left. */
+async function removeRoutes(routes: Rtnetlink): Promise<string[]> {
+  const left = await routes.localRoutes()
+  for (const destination of left) await routes.removeLocalRoute({ destination })
+  return left.map((destination) => `local route ${formatIp(destination)}`)
 }
 
 async function removeLink(routes: Rtnetlink, name: string | undefined): Promise<string[]> {

@@ -153,6 +153,7 @@ export class NodeNetwork {
       throw new Error(`cannot add ${list} to the node: ${error instanceof Error ? error.message : String(error)}. Grant the capability NET_ADMIN; or add the addresses yourself and start with -setupinterface=false, which serves them without it`, { cause: error })
     }
     if (!this.#options.setupAddresses) return
+    if (!this.#hasTwin) await this.#attempts.now('interface_check', 'removing routes', () => this.#addresses.removeLeftRoutes())
     this.#timers.push(
       this.#clock.every(ADDRESSES_MS, () => this.#settle()),
       this.#clock.every(RENEW_MS, () => void this.#attempts.now('interface_check', 'renewing addresses', () => this.#addresses.renew())),

@@ -77,6 +77,24 @@ describe('trouble on a node', { skip, concurrency: false }, () => {
     assert.equal(await dig(ADDRESSES.linkLocal), '10.96.20.1')
   })
 
+  test('SIGTERM twice, or SIGKILL while it leaves: the cluster answers, and the next start or cleanup removes what is left', async () => {
+    const leftRoutes = async () => (await lab.node.exec('ip', ['route', 'show', 'table', 'local', 'proto', '83'])).trim().split('\n').filter((line) => line !== '')
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const agent = await start(/ip6 hearth-fallback" targets="10/)
+      agent.child.kill('SIGTERM')
+      await until(() => agent.output.includes('event="address removed" address=10.96.0.10'), PATIENCE_MS)
+      agent.child.kill(signal)
+      await until(() => agent.child.exitCode !== null || agent.child.signalCode !== null, PATIENCE_MS)
+      assert.deepEqual([agent.child.exitCode, agent.child.signalCode], signal === 'SIGTERM' ? [2, null] : [null, 'SIGKILL'])
+      for (const address of [ADDRESSES.vip, ADDRESSES.linkLocal, ADDRESSES.vip6, ADDRESSES.linkLocal6]) assert.equal(await dig(address), '10.96.20.1', address)
+      assert.ok((await leftRoutes()).length > 0)
+    }
+    assert.match(await lab.node.exec(process.execPath, [MAIN, 'cleanup']), /removed local route 10\.96\.0\.10\n/)
+    assert.deepEqual(await leftRoutes(), [])
+    await start(/rules in force/)
+    assert.deepEqual(await leftRoutes(), [])
+  })
+
   test('two agents with different addresses: both serve, and neither undoes what the other has done', async () => {
     await start(/ip6 hearth-fallback" targets="10/)
     const other = kept(await Resident.start('other', lab.node.spawn(process.execPath, [MAIN, '-localip', '169.254.20.99', '-basecorefile', '/nowhere', '-conf', lab.corefileOf('169.254.20.99')]), /rules in force/))
