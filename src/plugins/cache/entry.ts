@@ -7,12 +7,17 @@ import type { Question, ResourceRecord } from '../../wire/message.ts'
 import { readName } from '../../wire/name.ts'
 import { setTtls } from './octets.ts'
 import type { Loan } from './loan.ts'
+import { Slabs } from './slabs.ts'
 
 const HEADER_BYTES = 12
 const AD = 0x20
 const RA = 0x80
 /** What an entry takes besides its octets: the object, its places in the store, the view of its octets. */
 const OWN_BYTES = 256
+
+/** Most of a flood of names goes in the order in which it came; what is asked for again stays, and must not keep the memory of the others. */
+const unused = new Slabs()
+const used = new Slabs()
 
 /**
  * One stored reply, as octets: objects that outlive the young generation are what costs most about a miss. A reply is made of it without
@@ -22,7 +27,7 @@ export class Entry implements Linked<Entry> {
   /** In its store. */
   readonly key: string
   /** A whole message, every TTL the one that it is stored for, without an OPT and without compression. */
-  readonly #octets: Uint8Array
+  #octets: Uint8Array
   /** Seconds that it was stored for. */
   readonly ttl: number
   readonly storedMs: number
@@ -42,7 +47,7 @@ export class Entry implements Linked<Entry> {
   /** The octets are copied. */
   constructor(key: string, octets: Uint8Array, length: number, ttl: number, nowMs: number, denial: boolean, answering: boolean) {
     this.key = key
-    this.#octets = copyOf(octets, length)
+    this.#octets = unused.copy(octets, length)
     this.ttl = ttl
     this.storedMs = nowMs
     this.answering = answering
@@ -79,7 +84,11 @@ export class Entry implements Linked<Entry> {
 
   /** Made with the first use. */
   get use(): Use {
-    return this.#use ??= new Use()
+    if (this.#use === undefined) {
+      this.#use = new Use()
+      this.#octets = used.copy(this.#octets, this.#octets.length)
+    }
+    return this.#use
   }
 
   /** Octets that the entry occupies, roughly. */
@@ -147,11 +156,4 @@ export class Use {
 
 export function withTtl(records: readonly ResourceRecord[], ttl: number): ResourceRecord[] {
   return records.map(({ name, type, class: klass, rdata }) => ({ name, type, class: klass, ttl, rdata }))
-}
-
-/** Out of Node's pool of small buffers: memory of its own costs each more than what it holds. */
-function copyOf(octets: Uint8Array, length: number): Uint8Array {
-  const copy = Buffer.allocUnsafe(length)
-  for (let i = 0; i < length; i++) copy[i] = octets[i]!
-  return copy
 }
