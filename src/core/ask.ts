@@ -23,9 +23,9 @@ export async function ask(q: Query, chain: Chain, from: number, wanted: Ask): Pr
   child.metadata = q.metadata
   await (wanted.scope === 'below' ? chain.run(child, from) : q.server.dispatch(child))
   if (child.attempts !== undefined) q.attempts = q.attempts === undefined ? child.attempts : [...q.attempts, ...child.attempts]
-  return { message: child.reply, written: child.written && !child.dropped, error: child.error, extendedError: child.extendedError, by: child.answeredBy, askedEdns: child.request.edns }
+  return { message: child.reply, written: child.written && !child.dropped, dropped: child.dropped, error: child.error, extendedError: child.extendedError, by: child.answeredBy, askedEdns: child.request.edns }
 }
 
 function refused(q: Query, text: string): Answer {
-  return { message: replyTo(q.request, RCODE.SERVFAIL), written: false, error: new Error(text), extendedError: undefined, by: '', askedEdns: q.request.edns }
+  return { message: replyTo(q.request, RCODE.SERVFAIL), written: false, dropped: false, error: new Error(text), extendedError: undefined, by: '', askedEdns: q.request.edns }
 }

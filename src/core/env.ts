@@ -75,6 +75,8 @@ export interface Answer {
   readonly message: Message
   /** False when no stage wrote a message and only the rcode counts. */
   readonly written: boolean
+  /** A stage wants no reply at all. */
+  readonly dropped: boolean
   readonly error: Error | undefined
   /** What clients are told of that. */
   readonly extendedError: ExtendedError | undefined

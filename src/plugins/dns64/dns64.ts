@@ -1,7 +1,7 @@
 import type { Prefix } from '../../base/ip.ts'
 import type { Env } from '../../core/env.ts'
 import type { Counter } from '../../core/metrics.ts'
-import { DONE, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
+import { DONE, DROP, NEXT, type Stage, type Verdict } from '../../core/plugin.ts'
 import type { Query } from '../../core/query.ts'
 import { responseType } from '../../core/response-type.ts'
 import { PerServer } from '../../core/server-info.ts'
@@ -37,6 +37,7 @@ export class Dns64 implements Stage {
     const native = await this.#env.ask(q, { scope: 'below' })
     // What a rewrite below made of the OPT is of the client's query, not only of the question asked for it.
     q.request.edns = native.askedEdns
+    if (native.dropped) return DROP
     if (!native.written) {
       q.fail(native.message.rcode, native.error)
       return DONE
