@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { VERSION } from '../../cmd/version.ts'
+import { measureAttack, type AttackFigures } from './attack-load.ts'
 import { LOADS, writeQueries } from './loads.ts'
 import { measureIndex, type IndexFigures } from './index-load.ts'
 import { measure, type Figures } from './measure.ts'
-import { indexTable, median, plot, restTable, tables, type Row } from './report.ts'
+import { attackTable, indexTable, median, plot, restTable, tables, type Row } from './report.ts'
 import { measureRest, type RestFigures } from './rest.ts'
 import { AGENTS, clusterCommands, type PeerName } from './servers.ts'
 
@@ -26,6 +27,9 @@ const REST = 'rest'
 /** With more at work besides, latencies and what few queries cost say little. */
 const BUSY_LOAD = 0.5
 const indexRuns: IndexFigures[] = []
+const ATTACK = 'attack'
+const ATTACKED: readonly PeerName[] = ['hearth', 'hearth, dgram', 'unbound', 'dnsdist', 'CoreDNS', 'node-cache']
+const attacks: AttackFigures[] = []
 let rest: RestFigures[] = []
 const loadBefore = loadavg()[0]!
 process.stderr.write(`load average before the start: ${loadBefore.toFixed(2)}${loadBefore > BUSY_LOAD ? '; the machine is busy: latencies and CPU at low rates are not to be trusted, ratios at saturation hold roughly' : ''}\n`)
@@ -50,6 +54,12 @@ try {
       }
     }
   }
+  if (ATTACK.includes(values.only)) {
+    for (const peer of ATTACKED.filter((name) => AGENTS[name] !== undefined && (wanted.length === 0 || wanted.includes(name)))) {
+      process.stderr.write(`attack: ${peer}\n`)
+      attacks.push(await measureAttack({ folder, bundle, seconds: Number(values.seconds) }, peer))
+    }
+  }
   // Once: it measures a start, whose seconds vary little.
   if (INDEX.includes(values.only)) {
     for (const pods of ['insecure', 'verified'] as const) {
@@ -68,7 +78,7 @@ try {
 }
 
 const rows = [...runs.values()].map(({ row, figures }): Row => ({ ...row, figures: median(figures) })).sort((a, b) => order(a) - order(b) || a.rate - b.rate)
-const text = `${machine()}\n\n${tables(rows)}${indexRuns.length === 0 ? '' : `\n${indexTable(indexRuns)}`}${rest.length === 0 ? '' : `\n${restTable(rest)}`}`
+const text = `${machine()}\n\n${tables(rows)}${attacks.length === 0 ? '' : `\n${attackTable(attacks)}`}${indexRuns.length === 0 ? '' : `\n${indexTable(indexRuns)}`}${rest.length === 0 ? '' : `\n${restTable(rest)}`}`
 process.stdout.write(`${text}\n`)
 if (values.write) {
   const page = readFileSync(PAGE, 'utf8')

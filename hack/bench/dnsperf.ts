@@ -13,6 +13,11 @@ export interface Load {
   readonly protocol: 'udp' | 'tcp'
   /** Queries a second; 0 for as many as the server answers. */
   readonly rate: number
+  /** Address that it comes from. */
+  readonly source?: string
+  readonly niceness?: number
+  /** Nobody wants to know how long answers took. */
+  readonly untimed?: boolean
 }
 
 export interface Outcome {
@@ -29,11 +34,12 @@ export interface Outcome {
 
 /** 20 clients; at a rate each query's time is taken. */
 export async function dnsperf(load: Load): Promise<Outcome> {
-  const { stdout } = await run('taskset', [
-    '-c', String(load.core), 'dnsperf', '-s', '127.0.0.1', '-p', String(load.port), '-m', load.protocol, '-d', load.queries, '-l', String(load.seconds), '-t', '2', '-S', '0',
-    '-c', '20', '-q', load.rate === 0 ? '100' : '10000', ...(load.rate === 0 ? [] : ['-Q', String(load.rate), '-v']),
+  const timed = load.rate > 0 && load.untimed !== true
+  const { stdout } = await run('nice', [
+    '-n', String(load.niceness ?? 0), 'taskset', '-c', String(load.core), 'dnsperf', ...(load.source === undefined ? [] : ['-a', load.source]), '-s', '127.0.0.1', '-p', String(load.port), '-m', load.protocol, '-d', load.queries, '-l', String(load.seconds), '-t', '2', '-S', '0',
+    '-c', '20', '-q', load.rate === 0 ? '100' : '10000', ...(load.rate === 0 ? [] : ['-Q', String(load.rate)]), ...(timed ? ['-v'] : []),
   ], { maxBuffer: OUTPUT_LIMIT_BYTES })
-  const times = load.rate === 0 ? [] : latencies(stdout)
+  const times = timed ? latencies(stdout) : []
   const at = (share: number) => (times.length === 0 ? Number.NaN : times[Math.min(times.length - 1, Math.floor(times.length * share))]!)
   return {
     sent: figure(stdout, /Queries sent:\s+(\d+)/), answered: figure(stdout, /Queries completed:\s+(\d+)/), perSecond: figure(stdout, /Queries per second:\s+([\d.]+)/),

@@ -38,31 +38,52 @@ export interface Bench {
 
 let nextPort = 20_000 + (process.pid % 4000)
 
-/** Starts a peer, warms it, and measures it at every rate of the load. */
-export async function measure(bench: Bench, peer: PeerName, load: LoadKind): Promise<Map<number, Figures>> {
+/** A forwarder that answers, what is behind it, and the core that is left for load. */
+export interface Started {
+  readonly port: number
+  readonly core: number
+  readonly servers: readonly Pinned[]
+  stop(): Promise<void>
+}
+
+/** Starts a peer in front of what everybody forwards to; `pair`: an agent, with a resolver between. */
+export async function startForwarder(bench: Bench, peer: PeerName, pair = false): Promise<Started> {
   const upstream = new Pinned(LOAD_CORE, upstreamCommand(bench.folder, nextPort))
   const servers: Pinned[] = []
+  const stop = async () => {
+    nextPort++
+    for (const server of [...servers].reverse()) await server.stop()
+    await upstream.stop()
+  }
+  const start = async (command: (place: Place) => readonly string[], behind: number): Promise<number> => {
+    const here: Place = { folder: bench.folder, bundle: bench.bundle, port: ++nextPort, upstream: behind }
+    const server = new Pinned(SERVER_CORE, command(here))
+    servers.push(server)
+    await answering(here.port, server, peer === 'echo floor')
+    return here.port
+  }
   try {
-    const place = (behind: number): Place => ({ folder: bench.folder, bundle: bench.bundle, port: ++nextPort, upstream: behind })
-    const start = async (command: (place: Place) => readonly string[], behind: number): Promise<number> => {
-      const here = place(behind)
-      const server = new Pinned(SERVER_CORE, command(here))
-      servers.push(server)
-      await answering(here.port, server, peer === 'echo floor')
-      return here.port
-    }
-    const port = load.pair
+    const port = pair
       ? await start((here) => agentOf(peer, here), await start((here) => resolver(peer, here), nextPort))
       : await start(AGENTS[peer]!, nextPort)
-    const run = (queries: string, seconds: number, rate: number) => dnsperf({ core: LOAD_CORE, port, queries: join(bench.folder, `${queries}.txt`), seconds, protocol: load.protocol, rate })
+    return { port, core: LOAD_CORE, servers, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Starts a peer, warms it, and measures it at every rate of the load. */
+export async function measure(bench: Bench, peer: PeerName, load: LoadKind): Promise<Map<number, Figures>> {
+  const { port, core, servers, stop } = await startForwarder(bench, peer, load.pair)
+  try {
+    const run = (queries: string, seconds: number, rate: number) => dnsperf({ core, port, queries: join(bench.folder, `${queries}.txt`), seconds, protocol: load.protocol, rate })
     await run(load.warm, 2, 0)
     const figures = new Map<number, Figures>()
     for (const rate of load.rates) figures.set(rate, await once(servers, () => run(load.queries, bench.seconds, rate)))
     return figures
   } finally {
-    nextPort++
-    for (const server of [...servers].reverse()) await server.stop()
-    await upstream.stop()
+    await stop()
   }
 }
 

@@ -1,3 +1,4 @@
+import type { AttackFigures } from './attack-load.ts'
 import type { IndexFigures } from './index-load.ts'
 import type { Figures } from './measure.ts'
 import type { RestFigures } from './rest.ts'
@@ -33,6 +34,17 @@ export function tables(rows: readonly Row[]): string {
     const lines = group.map(({ peer, figures }) => `| ${peer} | ${COLUMNS.map(([, text]) => text(figures)).join(' | ')} | ${ratio(figures.cpu, unbound)} | ${ratio(figures.cpu, coredns)} |`)
     return `### ${title}\n\n${header}\n${lines.join('\n')}\n`
   }).join('\n')
+}
+
+/** What a flood of unique names does to another client's cached ones. */
+export function attackTable(runs: readonly AttackFigures[]): string {
+  const lines = runs.map(({ peer, alone, attacked, floodPerSecond }) => `| ${peer} | ${micros(alone.p50)} | ${micros(alone.p99)} | ${micros(attacked.p50)} | ${micros(attacked.p99)} | ${(100 * (attacked.sent - attacked.answered) / attacked.sent).toFixed(2)} % | ${floodPerSecond.toFixed(0)} |`)
+  return `### 1,000 cached names a second of one client, while another asks for names that nobody has asked before
+
+| | p50 µs alone | p99 µs alone | p50 µs | p99 µs | loss | flood/s |
+|---|---:|---:|---:|---:|---:|---:|
+${lines.join('\n')}
+`
 }
 
 /** The cluster index at scale. */
