@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { createConnection, createServer, type Server } from 'node:net'
 
 const PREFIX = 'hearth-node'
+/** Its line in /proc/net/unix. */
+const INSTANCE = new RegExp(`@${PREFIX}/([0-9a-f]{8})/(\\d+)/(\\d+)$`, 'gm')
 /**
  * Marks of agents: bits that the rules of kube-proxy (0xc000), Cilium (0x0f00), Calico and Tailscale (0xffff0000) and the VPC network
  * of AWS (0x80) leave alone.
@@ -64,12 +66,9 @@ export class Presence {
 
 /** All agents of this node that live. */
 export function instances(): Instance[] {
-  const pattern = new RegExp(`@${PREFIX}/([0-9a-f]{8})/(\\d+)/(\\d+)$`)
   const found = new Map<string, Instance>()
-  for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n')) {
-    const [, id, pid, mark] = pattern.exec(line) ?? []
-    if (id !== undefined) found.set(id, { id, pid: Number(pid), mark: Number(mark) })
-  }
+  // Nodes have thousands of sockets, and this is looked at twice a second.
+  for (const [, id, pid, mark] of readFileSync('/proc/net/unix', 'utf8').matchAll(INSTANCE)) found.set(id!, { id: id!, pid: Number(pid), mark: Number(mark) })
   return [...found.values()]
 }
 

@@ -4,7 +4,7 @@ import { PacketMemory } from '../../src/server/mmsg/packet-memory.ts'
 import { PacketReader } from '../../src/server/mmsg/packet-reader.ts'
 import { answer, out, packetFor } from './packet-desk.ts'
 
-const { memory, stop, names, key } = workerData as { memory: SharedArrayBuffer; stop: Int32Array; names: number; key: { k0: number; k1: number } }
+const { memory, stop, number, names, key } = workerData as { memory: SharedArrayBuffer; stop: Int32Array; number: number; names: number; key: { k0: number; k1: number } }
 const reader = new PacketReader(new PacketMemory(memory), key)
 const packets = Array.from({ length: names }, (_, i) => packetFor(`name${i}.example.org.`))
 let hits = 0
@@ -15,6 +15,7 @@ for (let round = 0; Atomics.load(stop, 0) === 0 && wrong.length < 5; round++) {
     const length = answer(reader, packet)
     if (length === 0) continue
     hits++
+    Atomics.store(stop, 1 + number, hits)
     // Name i has records of octets that are i modulo `names`, all of one generation, and as many records as its generation says.
     const records = out.bytes[7]!
     const at = 12 + (packet.length - 12)

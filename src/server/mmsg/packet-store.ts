@@ -139,7 +139,7 @@ export class PacketStore implements PacketCache {
   #release(slot: number): void {
     const { words, doubles, index } = this.#memory
     const at = slot * SLOT_WORDS
-    Atomics.add(words, at, 1)
+    this.#beginWriting(at)
     doubles[at / 2 + DOUBLE.UNTIL] = 0
     words[at + WORD.SCOPE] = 0
     Atomics.add(words, at, 1)
@@ -150,11 +150,20 @@ export class PacketStore implements PacketCache {
     this.#free.push(slot)
   }
 
+  /**
+   * Until the version is even again, what workers read from the slot is thrown away. The load is for machines that reorder more than x86 does:
+   * an atomic write alone does not keep plain ones behind it, but the atomic read after it does.
+   */
+  #beginWriting(at: number): void {
+    Atomics.add(this.#memory.words, at, 1)
+    Atomics.load(this.#memory.words, at)
+  }
+
   #write(slot: number, question: QuickQuestion, reply: QuickReply, kept: Kept, site: Site, layout: Layout): void {
     const { words, doubles, bytes, halves } = this.#memory
     const at = slot * SLOT_WORDS
     const nameWords = (question.nameLength + 3) >> 2
-    Atomics.add(words, at, 1)
+    this.#beginWriting(at)
     words[at + WORD.SCOPE] = site.scope
     words[at + WORD.LENGTHS] = question.nameLength | ((reply.length - question.questionEnd) << 16)
     words[at + WORD.KEY] = keyFlags(question)
