@@ -112,4 +112,22 @@ describe('taking over a node', { skip, concurrency: false }, () => {
       await lab.translate('nftables')
     }
   })
+
+  test('where Services are translated in eBPF there are no rules, and it is said why and what to do', async () => {
+    // A bridge stands in for Cilium's link.
+    await lab.node.exec('sh', ['-c', 'ip link add cilium_host type bridge; nft delete table ip kube-proxy; nft delete table ip6 kube-proxy'])
+    try {
+      // The upstream by its endpoint, as Cilium would make of its address.
+      const agent = await lab.startAgent(['-localip', ADDRESSES.linkLocal], /ready \(/, { KUBE_DNS_UPSTREAM_SERVICE_HOST: ADDRESSES.cluster })
+      agents.push(agent)
+      assert.match(agent.output, /event="proxy mode detected" mode=ebpf why="the link cilium_host exists, and nothing of kube-proxy"/)
+      assert.match(agent.output, /event="no rules" why="Services are translated before rules see them" remedy="give pods the link-local address/)
+      assert.equal(await dig(ADDRESSES.linkLocal), '10.96.20.1')
+      assert.doesNotMatch(await ruleset(), /hearth-/)
+      assert.match((await tool('status')).text, /^proxy mode +ebpf: the link cilium_host exists/m)
+    } finally {
+      await lab.node.exec('ip', ['link', 'del', 'cilium_host'])
+      await lab.translate('nftables')
+    }
+  })
 })
