@@ -27,7 +27,7 @@ describe('flags as Go writes them', () => {
   })
 })
 
-describe('what a program says of its flags', { concurrency: true }, () => {
+describe('what a program says of its flags', { concurrency: 2 }, () => {
   const cases: readonly { readonly program: 'hearth-node' | 'hearth-cluster'; readonly args: string; readonly code: number; readonly prints: RegExp }[] = [
     { program: 'hearth-cluster', args: '-version=true', code: 0, prints: /^hearth-cluster-\d+\.\d+\.\d+\n$/ },
     { program: 'hearth-node', args: '-version', code: 0, prints: /^hearth-node-\d+\.\d+\.\d+\n$/ },
@@ -37,6 +37,9 @@ describe('what a program says of its flags', { concurrency: true }, () => {
     { program: 'hearth-cluster', args: '-conf /nonexistent/Corefile', code: 1, prints: /\/nonexistent\/Corefile: there is no such file; -conf names the Corefile to read/ },
     { program: 'hearth-cluster', args: '-conf /', code: 1, prints: /^\/: this is a folder; a file is wanted$/m },
     { program: 'hearth-cluster', args: 'explian web.shop', code: 2, prints: /"explian" is no command; did you mean "explain"\?/ },
+    { program: 'hearth-cluster', args: 'check hack/demo/node.Corefile.base', code: 2, prints: /node\.Corefile\.base: this is a template of the node agent; "hearth-node check" fills in/ },
+    { program: 'hearth-node', args: 'check hack/demo/node.Corefile.base', code: 0, prints: /0 errors/ },
+    { program: 'hearth-cluster', args: 'check hack', code: 2, prints: /hack: this is a folder; name the files in it/ },
     { program: 'hearth-node', args: 'Corefile', code: 2, prints: /"Corefile" is no command; commands are check, .*; a Corefile is named by -conf/ },
     { program: 'hearth-cluster', args: '-conf manifests/cluster/base/configmap.yaml', code: 1, prints: /configmap\.yaml: this is a manifest of Kubernetes; its Corefile alone is wanted here/ },
     { program: 'hearth-cluster', args: '-conf hack/demo/cluster.Corefile', code: 1, prints: /cluster\.Corefile:5:\d+: kubernetes: objects: the path is empty; is the environment variable that stands here set\?/ },
@@ -57,6 +60,6 @@ describe('what a program says of its flags', { concurrency: true }, () => {
 
 function run(command: string, args: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    execFile(command, args, { timeout: 30_000 }, (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr }))
+    execFile(command, args, { timeout: 120_000 }, (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr }))
   })
 }

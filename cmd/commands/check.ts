@@ -38,6 +38,7 @@ function checkFile(file: string, tool: Tool, options: Options): Finding[] {
   const shown = file === '-' ? 'stdin' : file
   const { sources, others, errors } = looksLikeYaml(file, text) ? readConfigMaps(shown, text) : { sources: [plainSource(shown, text)], others: new Map<string, string>(), errors: [] }
   if (sources.length === 0 && errors.length === 0) throw new UsageError(`${shown}: no ConfigMap with a Corefile in it; its data needs a key that begins with Corefile or ends in .server`)
+  if (tool.expandTemplate === undefined && sources.some(isTemplate)) throw new UsageError(`${shown}: this is a template of the node agent; "hearth-node check" fills in its variables`)
   return [...errors, ...sources.flatMap((source) => checkCorefile(expanded(source, tool), {
     plugins: pluginTable(tool.plugins),
     defaultPort: options['dns.port'],
@@ -50,7 +51,11 @@ function checkFile(file: string, tool: Tool, options: Options): Finding[] {
 /** Templates of the node agent are checked with values in place of their variables. */
 function expanded(source: Source, tool: Tool): Source {
   const { expandTemplate } = tool
-  return expandTemplate !== undefined && /__PILLAR__|__PROMETHEUS__ENDPOINT__/.test(source.text) ? rewrittenSource(source, expandTemplate) : source
+  return expandTemplate !== undefined && isTemplate(source) ? rewrittenSource(source, expandTemplate) : source
+}
+
+function isTemplate({ text }: Source): boolean {
+  return /__PILLAR__|__PROMETHEUS__ENDPOINT__/.test(text)
 }
 
 const UNREADABLE: Readonly<Record<string, string>> = { ENOENT: 'there is no such file', EISDIR: 'this is a folder; name the files in it' }
