@@ -1,6 +1,6 @@
 import { Message, type Question } from '../wire/message.ts'
 import { RCODE } from '../wire/codes.ts'
-import { EDE, type ExtendedError } from '../wire/edns.ts'
+import type { ExtendedError } from '../wire/edns.ts'
 import type { Metadata } from './metadata.ts'
 import type { ServerInfo } from './server-info.ts'
 import type { Attempt, Trace } from './trace.ts'
@@ -112,12 +112,12 @@ export class Query {
     this.written = true
   }
 
-  /** Ends without a message: the server answers with this rcode alone. SERVFAIL tells clients its error where nothing better is known. */
+  /** Ends without a message: the server answers with this rcode alone. `extended`: what clients with EDNS are told besides. */
   fail(rcode: number, error?: Error, extended?: ExtendedError): void {
     this.reply = replyTo(this.request, rcode)
     this.written = false
     this.error = error
-    this.extendedError = extended ?? (rcode === RCODE.SERVFAIL && error !== undefined ? { code: EDE.OTHER, text: error.message } : undefined)
+    this.extendedError = extended
   }
 }
 

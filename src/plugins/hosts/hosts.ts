@@ -6,7 +6,6 @@ import type { Query } from '../../core/query.ts'
 import { addressOfReverse } from '../../core/reverse.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
 import { CLASS, RCODE, TYPE } from '../../wire/codes.ts'
-import { EDE } from '../../wire/edns.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
 import { nameRdata } from '../../wire/rdata.ts'
 import type { HostsOptions } from './options.ts'
@@ -15,7 +14,6 @@ import { HostsTable } from './table.ts'
 const NO_TABLE = new HostsTable([], [], false)
 /** A file larger than this is refused: it is no hosts file. */
 const FILE_LIMIT_BYTES = 64 * 1024 * 1024
-const NO_ENTRY = { code: EDE.OTHER, text: 'hosts has no such name, and fallthrough does not pass it on' }
 
 /** Answers from a hosts file and from the lines in the Corefile (specification 3.19). */
 export class Hosts implements Stage {
@@ -92,7 +90,7 @@ export class Hosts implements Stage {
   /** CoreDNS answers SERVFAIL here, not NXDOMAIN: the file does not own the zone. */
   #missing(q: Query, name: Name): Verdict {
     if (fallsThrough(this.#options.fallthrough, name)) return NEXT
-    q.fail(RCODE.SERVFAIL, undefined, NO_ENTRY)
+    q.fail(RCODE.SERVFAIL)
     return DONE
   }
 

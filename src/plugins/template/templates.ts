@@ -6,16 +6,13 @@ import { ExpressionError, type ExpressionValue } from '../../core/expression.ts'
 import { queryScope } from '../../core/query-scope.ts'
 import { fallsThrough, matchZone } from '../../core/zones.ts'
 import { CLASS, classMnemonic, hasTypeName, RCODE, TYPE, typeName } from '../../wire/codes.ts'
-import { EDE, extendedErrorOption } from '../../wire/edns.ts'
+import { extendedErrorOption } from '../../wire/edns.ts'
 import type { ResourceRecord } from '../../wire/message.ts'
 import { lowerName, type Name } from '../../wire/name.ts'
 import { isAddress, targetOf } from '../../wire/rdata.ts'
 import { parseRecord, RecordError } from '../../wire/record.ts'
 import { ANY_KEY, TemplateError, type Value } from './go-template.ts'
 import type { RecordTemplate, TemplateSpec } from './options.ts'
-
-const NO_MATCH = { code: EDE.OTHER, text: 'no pattern of template matches, and fallthrough does not pass the name on' }
-const NOT_EVALUATED = { code: EDE.OTHER, text: 'an expression of template cannot be evaluated' }
 
 /** What a matched template is filled with. */
 interface Match {
@@ -51,11 +48,11 @@ export class Templates implements Stage {
       if (match === 'next') continue
       if (match === 'missed') {
         if (fallsThrough(spec.fallthrough, q.question.name)) continue
-        q.fail(RCODE.SERVFAIL, undefined, NO_MATCH)
+        q.fail(RCODE.SERVFAIL)
         return DONE
       }
       if (match === 'failed') {
-        q.fail(RCODE.SERVFAIL, undefined, NOT_EVALUATED)
+        q.fail(RCODE.SERVFAIL)
         return DONE
       }
       this.#matches.with(q.server.label, match.zone, this.#env.block.view, match.class, match.type).add()
