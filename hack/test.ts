@@ -6,12 +6,15 @@ import { spec } from 'node:test/reporters'
 
 const given = process.argv.slice(2)
 const files = given.length > 0 ? given : globSync(['src/**/*.test.ts', 'cmd/**/*.test.ts', 'hack/**/*.test.ts', 'test/**/*.test.ts']).sort()
+/** Takes longest, so it begins first. */
+const LONGEST = 'test/conformance/conformance.test.ts'
 /** What bars for a quiet machine are held by: run one by one, when all else is done. */
 const alone = files.filter((file) => file.includes('test/netns/'))
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const skips = new Set<string>()
 
-await runAll(files.filter((file) => !alone.includes(file)), availableParallelism())
+// Tests wait for programs and clocks more than they compute.
+await runAll(files.filter((file) => !alone.includes(file)).sort((a, b) => Number(b === LONGEST) - Number(a === LONGEST)), availableParallelism() + 1)
 await runAll(alone, 1)
 for (const skip of skips) process.stdout.write(`${skip}\n`)
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)

@@ -115,7 +115,8 @@ describe('hard times for an agent', { skip, concurrency: false }, () => {
     const before = changes()
     await lab.node.exec(process.execPath, [here('fill-conntrack.ts')])
     try {
-      assert.equal(await dig('+short', `@${ADDRESSES.upstreamVip}`, OPTIONS.name), '', 'what is tracked gets no room: the table is full')
+      // Entries from before end one by one meanwhile, so that a later try may find the room of one.
+      assert.match(await dig('+short', `@${ADDRESSES.upstreamVip}`, OPTIONS.name), /^$|timed out/, 'what is tracked gets no room: the table is full')
       const from = now()
       for (const address of ASKED) {
         assert.equal(await dig('+short', `@${address}`, OPTIONS.name), '10.96.20.1', address)
