@@ -14,7 +14,7 @@ import { skipIdentity, writeKey } from './packed/record.ts'
 import { RecordTable } from './packed/table.ts'
 import { RecordWriter } from './packed/writer.ts'
 
-type SliceKind = 'EndpointSlice' | 'ImportedSlice'
+export type SliceKind = 'EndpointSlice' | 'ImportedSlice'
 
 /**
  * Services, EndpointSlices, Namespaces, Pods and what other clusters share by what DNS asks for: name, namespace, address. Names are compared without regard

@@ -1,4 +1,5 @@
 import type { ClusterFeed } from '../../cluster/hub.ts'
+import type { SliceKind } from '../../cluster/index.ts'
 import type { Ref } from '../../cluster/packed/arena.ts'
 import { sameOctets } from '../../cluster/packed/octets.ts'
 import { RecordReader } from '../../cluster/packed/reader.ts'
@@ -129,15 +130,7 @@ export class QuickKubernetes implements QuickStage {
     hits.clear()
     const endpoints = isHeadless(service) || this.#filter.endpoint.length > 0
     if (!endpoints && !hits.addService(service, this.#filter)) return IN_FULL
-    if (endpoints) {
-      index.packedSlices('EndpointSlice', question.name, serviceAt, kindAt, this.#slices)
-      for (let i = 0; i < this.#slices.length; i++) {
-        const slice = index.openPacked('EndpointSlice', this.#slices[i]!, this.#reader)
-        skipIdentity(slice)
-        slice.skipText()
-        if (!hits.addSlice(slice, this.#filter, this.#options.endpointPodNames)) return IN_FULL
-      }
-    }
+    if (endpoints && !this.#addSlices('EndpointSlice', question, serviceAt, kindAt)) return IN_FULL
     return this.#answer(question, reply, serviceAt, zone, endpoints)
   }
 
@@ -156,17 +149,23 @@ export class QuickKubernetes implements QuickStage {
     hits.clear()
     // Without addresses a name may still exist.
     if (!headless && (!hits.addService(found, this.#filter) || hits.count === 0)) return IN_FULL
-    if (headless) {
-      index.packedSlices('ImportedSlice', question.name, serviceAt, kindAt, this.#slices)
-      for (let i = 0; i < this.#slices.length; i++) {
-        const slice = index.openPacked('ImportedSlice', this.#slices[i]!, this.#reader)
-        skipIdentity(slice)
-        slice.skipText()
-        slice.skipText()
-        if (!hits.addSlice(slice, this.#filter, this.#options.endpointPodNames)) return IN_FULL
-      }
-    }
+    if (headless && !this.#addSlices('ImportedSlice', question, serviceAt, kindAt)) return IN_FULL
     return this.#answer(question, reply, serviceAt, zone, headless)
+  }
+
+  /** False when one of them holds what the quick way leaves to the ordinary one. */
+  #addSlices(kind: SliceKind, question: QuickQuestion, serviceAt: number, kindAt: number): boolean {
+    const { index } = this.#feed()
+    index.packedSlices(kind, question.name, serviceAt, kindAt, this.#slices)
+    for (let i = 0; i < this.#slices.length; i++) {
+      const slice = index.openPacked(kind, this.#slices[i]!, this.#reader)
+      skipIdentity(slice)
+      // The service's name, and the cluster's.
+      slice.skipText()
+      if (kind === 'ImportedSlice') slice.skipText()
+      if (!this.#hits.addSlice(slice, this.#filter, this.#options.endpointPodNames)) return false
+    }
+    return true
   }
 
   /** From the hits. The service's labels begin at `serviceAt`. */
