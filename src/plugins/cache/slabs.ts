@@ -1,5 +1,5 @@
-/** Octets that memory is taken for at once. */
-const SLAB_BYTES = 8192
+/** Octets that memory is taken for at once: what one piece that outlives all others keeps from being free. */
+export const SLAB_BYTES = 1024
 /** What is larger has memory of its own. */
 const PIECE_BYTES = SLAB_BYTES / 4
 
