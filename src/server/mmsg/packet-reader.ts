@@ -129,7 +129,7 @@ export class PacketReader {
 
   #countHit(slot: number, nowMs: number): void {
     const { words, doubles } = this.#memory
-    // Whoever counts at the same time may lose one: it says which replies are worth their place, and no number that is shown.
+    // Not atomic, so that of two workers at the same time one may lose its hit: the number says what is hot, and totals are counted elsewhere.
     words[slot + WORD.HITS]!++
     const pause = words[slot + WORD.PAUSE]!
     if (pause === 0) return
