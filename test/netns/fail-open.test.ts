@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Resident } from '../../hack/lab/resident.ts'
 import { lacks } from '../support/needs.ts'
 import { until } from '../support/until.ts'
@@ -19,7 +20,6 @@ import { now } from './monotonic.ts'
 const skip = lacks({ root: true, commands: ['nft', 'ip', 'ss', 'iptables-nft-restore', 'ip6tables-nft-restore', 'getent'] })
 const ASKED = [ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6]
 const OPTIONS = { addresses: ASKED, name: 'web.shop.svc.cluster.local', perSecond: 1000, connections: 2, tcpEveryMs: 100 }
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 for (const flavour of ['nftables', 'iptables'] as const satisfies readonly Flavour[]) {
   describe(`failing open beside kube-proxy's ${flavour}`, { skip, concurrency: false }, () => {

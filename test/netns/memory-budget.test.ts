@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -11,6 +11,7 @@ import { Resident } from '../../hack/lab/resident.ts'
 import { memoryGroup } from '../support/memory-group.ts'
 import { lacks } from '../support/needs.ts'
 import { until } from '../support/until.ts'
+import { startUnbound } from './unbound.ts'
 
 const skip = lacks({ root: true, commands: ['dnsperf', 'unbound', 'dig', 'ip'] })
 const MIB = 2 ** 20
@@ -39,28 +40,7 @@ describe('memory stays within the budget on the real kernel', { skip, concurrenc
     rmSync(folder, { recursive: true, force: true })
   })
 
-  function unbound(address: string): Promise<Resident> {
-    const directory = join(folder, address)
-    mkdirSync(directory, { recursive: true })
-    writeFileSync(join(directory, 'unbound.conf'), `server:
-  interface: ${address}
-  username: ""
-  chroot: ""
-  directory: "${directory}"
-  pidfile: ""
-  use-syslog: no
-  do-daemonize: no
-  access-control: 0.0.0.0/0 allow
-  module-config: "iterator"
-  num-threads: 1
-  outgoing-range: 512
-  local-zone: "." redirect
-  local-data: ". 60 IN A 192.0.2.1"
-remote-control:
-  control-enable: no
-`)
-    return Resident.start(`unbound ${address}`, host.spawn('unbound', ['-d', '-c', join(directory, 'unbound.conf')]), /start of service/)
-  }
+  const upstreamAt = (address: string) => startUnbound(host, folder, address, '  outgoing-range: 512\n  local-zone: "." redirect\n  local-data: ". 60 IN A 192.0.2.1"\n')
 
   /** The program inside the group, as the image starts it. */
   async function start(program: 'hearth-node' | 'hearth-cluster', group: string): Promise<Resident> {
@@ -76,8 +56,8 @@ remote-control:
   function flood(perSecond: number, seconds: number): Promise<void> {
     const file = join(folder, 'queries')
     writeFileSync(file, Array.from({ length: perSecond * seconds }, () => `u${names++}.${names % 2 === 0 ? 'ns.svc.cluster.local' : 'example'} A\n`).join(''))
-    return new Promise((resolve) => {
-      execFile('nsenter', [`--net=/proc/${host.pid}/ns/net`, '--', 'dnsperf', '-s', '127.0.0.1', '-d', file, '-n', '1', '-l', String(seconds), '-Q', String(perSecond), '-q', '20000', '-c', '20', '-t', '1', '-S', '0'], { maxBuffer: 16 * MIB }, () => resolve())
+    return new Promise((resolve, reject) => {
+      execFile('nsenter', [`--net=/proc/${host.pid}/ns/net`, '--', 'dnsperf', '-s', '127.0.0.1', '-d', file, '-n', '1', '-l', String(seconds), '-Q', String(perSecond), '-q', '20000', '-c', '20', '-t', '1', '-S', '0'], { maxBuffer: 16 * MIB }, (error) => { if (error === null) resolve(); else reject(error) })
     })
   }
 
@@ -87,7 +67,7 @@ remote-control:
     test(`${program}: ${BUDGET_MIB} MiB, with names that nobody has asked before, and upstreams that hang, flap and are dead`, { timeout: (SECONDS * 4 + 120) * 1000 }, async (context) => {
       const group = memoryGroup(BUDGET_MIB * MIB)
       if (group === undefined) return context.skip('needs cgroups that can be written')
-      let upstreams = await Promise.all(UPSTREAMS.map(unbound))
+      let upstreams = await Promise.all(UPSTREAMS.map(upstreamAt))
       const server = await start(program, group.folder)
       let unsharedMib = 0
       const pid = server.child.pid!
@@ -108,7 +88,7 @@ remote-control:
         await under('flap').finally(() => clearInterval(flapping))
         signal('SIGKILL')
         await under('are dead')
-        upstreams = await Promise.all(UPSTREAMS.map(unbound))
+        upstreams = await Promise.all(UPSTREAMS.map(upstreamAt))
         await until(answers, 20_000)
         assert.ok(unsharedMib > 20 && unsharedMib <= BUDGET_MIB, `${unsharedMib} MiB`)
       } finally {

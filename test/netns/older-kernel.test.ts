@@ -1,6 +1,7 @@
 /** On kernels before Linux 5.12 rules end with their lease alone; without dummy links addresses are on `lo`. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Resident } from '../../hack/lab/resident.ts'
 import { lacks } from '../support/needs.ts'
@@ -17,7 +18,6 @@ const PATIENCE_MS = 20_000
 const BACK_MS = 3000
 const ASKED = [ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6]
 const OPTIONS = { addresses: ASKED, name: 'web.shop.svc.cluster.local', perSecond: 400, connections: 1, tcpEveryMs: 100 }
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 describe('a kernel older than Linux 5.12', { skip, concurrency: false }, () => {
   let lab: ClusterLab

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Resident } from '../../hack/lab/resident.ts'
 import { lacks } from '../support/needs.ts'
 import { ADDRESSES, ClusterLab } from './cluster-lab.ts'
@@ -18,7 +19,6 @@ const SLOW6 = 'fd00:10:244:2::30'
 const DELAY_MS = 800
 const ASKED = [ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6]
 const OPTIONS = { addresses: ASKED, name: 'slow.example.com', distinct: true, perSecond: 200, connections: 0, tcpEveryMs: 1000 }
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 describe('answers that take 800 ms', { skip, concurrency: false }, () => {
   let lab: ClusterLab

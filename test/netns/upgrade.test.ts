@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Resident } from '../../hack/lab/resident.ts'
 import { lacks } from '../support/needs.ts'
 import { until } from '../support/until.ts'
@@ -18,7 +19,6 @@ const skip = lacks({ root: true, commands: ['nft', 'ip', 'curl'] })
 const ASKED = [ADDRESSES.linkLocal, ADDRESSES.vip, ADDRESSES.linkLocal6, ADDRESSES.vip6]
 const UPGRADES = 10
 const OPTIONS = { addresses: ASKED, name: 'web.shop.svc.cluster.local', perSecond: 2500, connections: 25, tcpEveryMs: 1000 }
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 describe('upgrades of the agent', { skip, concurrency: false }, () => {
   let lab: ClusterLab

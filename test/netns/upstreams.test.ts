@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
@@ -8,12 +8,20 @@ import { Host } from '../../hack/lab/host.ts'
 import { Resident } from '../../hack/lab/resident.ts'
 import { lacks } from '../support/needs.ts'
 import { until } from '../support/until.ts'
+import { startUnbound } from './unbound.ts'
 
 const skip = lacks({ root: true, commands: ['dig', 'dnsdist', 'nft', 'unbound', 'ip', 'ss'] })
 const SERVER = '127.0.0.1'
 const ONE = '10.9.0.1'
 const TWO = '10.9.0.2'
 const THREE = '10.9.0.3'
+/** What every upstream answers, with a TXT record that is too long for a datagram. */
+const ANSWERS = `  local-zone: "example." redirect
+  local-data: "example. 60 IN A 192.0.2.1"
+  local-data: "example. 60 IN TXT ${Array(400).fill('x').join(' ')}"
+  local-zone: "." static
+  local-data: ". 60 IN NS ns.example."
+`
 /** CoreDNS waits two seconds for a silent upstream, which is what we must not. The rest is for a machine that is busy. */
 const SOON_MS = 1500
 
@@ -34,7 +42,7 @@ describe('forward to unbound on the real kernel', { skip, concurrency: false }, 
   beforeEach(async () => {
     await server?.stop()
     server = undefined
-    for (const address of [ONE, TWO]) if (!upstreams.has(address)) await startUnbound(address)
+    for (const address of [ONE, TWO]) if (!upstreams.has(address)) await startUpstream(address)
   })
 
   after(async () => {
@@ -44,29 +52,8 @@ describe('forward to unbound on the real kernel', { skip, concurrency: false }, 
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function startUnbound(address: string, rest = ''): Promise<void> {
-    const directory = join(folder, address)
-    mkdirSync(directory, { recursive: true })
-    writeFileSync(join(directory, 'unbound.conf'), `server:
-  interface: ${address}
-  username: ""
-  chroot: ""
-  directory: "${directory}"
-  pidfile: ""
-  use-syslog: no
-  do-daemonize: no
-  access-control: 0.0.0.0/0 allow
-  module-config: "iterator"
-  num-threads: 1
-  local-zone: "example." redirect
-  local-data: "example. 60 IN A 192.0.2.1"
-  local-data: "example. 60 IN TXT ${'"x" '.repeat(400).trim().replaceAll('"', "'")}"
-  local-zone: "." static
-  local-data: ". 60 IN NS ns.example."
-${rest}remote-control:
-  control-enable: no
-`.replaceAll("'x'", 'x'))
-    upstreams.set(address, await Resident.start(`unbound ${address}`, host.spawn('unbound', ['-d', '-c', join(directory, 'unbound.conf')]), /start of service/))
+  async function startUpstream(address: string, lines = ''): Promise<void> {
+    upstreams.set(address, await startUnbound(host, folder, address, `${ANSWERS}${lines}`))
   }
 
   async function stopUnbound(address: string): Promise<void> {
@@ -144,7 +131,7 @@ ${rest}remote-control:
   test('TCP is refused: over UDP', async () => {
     for (const address of [ONE, TWO]) {
       await stopUnbound(address)
-      await startUnbound(address, '  do-tcp: no\n')
+      await startUpstream(address, '  do-tcp: no\n')
     }
     await serve('force_tcp')
     await allAnswered(3)
@@ -226,7 +213,7 @@ ${rest}remote-control:
       const named = (address: string) => `  local-zone: "dns.example." static\n  local-data: "dns.example. 5 IN A ${address}"\n`
       for (const address of [ONE, TWO]) {
         await stopUnbound(address)
-        await startUnbound(address, named(TWO))
+        await startUpstream(address, named(TWO))
       }
       await serve('force_tcp\nendpoints dns.example', ONE, 20_000, 'cache 300')
       await until(() => server!.output.includes(`are now dns ${TWO}:53`), 10_000)
@@ -235,9 +222,9 @@ ${rest}remote-control:
       await stopUnbound(ONE)
       await allAnswered(3)
       // A rollout: the new resolver is there, the old one says so, and leaves.
-      await startUnbound(THREE, named(THREE))
+      await startUpstream(THREE, named(THREE))
       await stopUnbound(TWO)
-      await startUnbound(TWO, named(THREE))
+      await startUpstream(TWO, named(THREE))
       await until(() => server!.output.includes(`are now dns ${THREE}:53`), 10_000)
       await stopUnbound(TWO)
       await allAnswered(5)
@@ -252,7 +239,7 @@ ${rest}remote-control:
     const { rcode, text } = await ask()
     assert.equal(rcode, 'SERVFAIL')
     assert.match(text, /EDE: 2[23] \(/)
-    for (const address of [ONE, TWO]) await startUnbound(address)
+    for (const address of [ONE, TWO]) await startUpstream(address)
     await until(async () => (await ask()).rcode === 'NOERROR', 10_000)
   })
 })
