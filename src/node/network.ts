@@ -203,10 +203,11 @@ export class NodeNetwork {
     await this.#attempts.now('iptables', 'renewing the lease', () => this.#rules.renewLeases(this.#wishes))
   }
 
-  /** TCP is closed, UDP still answers: new packets go elsewhere. */
+  /** TCP is closed, UDP still answers: new packets go elsewhere. Nobody probes any more, and whoever gets a port of a probe's now is a client like others. */
   async leaving(): Promise<void> {
     this.#stage = 'leaving'
     this.#taking = false
+    this.#wishes = { ...this.#wishes, probePorts: [] }
     for (const timer of this.#timers) timer.cancel()
     if (this.#options.setupAddresses && !this.#hasTwin) await this.#attempts.inTurn('interface_check', 'making addresses routes', () => this.#addresses.becomeRoutes())
     await this.#attempts.inTurn('iptables', 'withdrawing', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { lacks } from '../support/needs.ts'
+import { until } from '../support/until.ts'
 import { ADDRESSES, ClusterLab } from './cluster-lab.ts'
 
 const skip = lacks({ root: true, commands: ['dig', 'kdig', 'nft', 'conntrack', 'iptables-nft-save', 'ip', 'getent'] })
@@ -92,6 +93,17 @@ describe('the agent between a pod and the cluster on the real kernel', { skip, c
     assert.doesNotMatch(await lab.node.exec('nft', ['list', 'ruleset']), /inet hearth-/)
     assert.doesNotMatch(await lab.node.exec('ip', ['addr', 'show', 'lo']), /169\.254\.20\.10|10\.96\.0\.10|fd00:10:96::a/)
     assert.equal((await dig('+short', `@${ADDRESSES.vip}`, 'web.shop.svc.cluster.local')).trim(), '10.96.20.1')
+  })
+
+  test('while it leaves, a client that gets the port of one of its probes is answered by the cluster', async () => {
+    const agent = await lab.startAgent()
+    const ports = new Set([...(await lab.node.exec('nft', ['list', 'ruleset'])).matchAll(/udp probe from port (\d+)/g)].map(([, port]) => port!))
+    assert.ok(ports.size >= 4, 'probes have rules')
+    agent.child.kill('SIGTERM')
+    await until(() => agent.output.includes('why="this agent leaves"'))
+    const answers = await Promise.all([...ports].map((port) => lab.node.exec('dig', ['+short', '+time=2', '+tries=1', '-b', `0.0.0.0#${port}`, `@${ADDRESSES.vip}`, 'web.shop.svc.cluster.local'])))
+    assert.deepEqual([...new Set(answers)], ['10.96.20.1\n'])
+    await agent.stop()
   })
 
   test('SIGKILL takes the rules with it, and the cluster answers the next query', async () => {
