@@ -37,6 +37,8 @@ export class Entry implements Linked<Entry> {
   readonly denial: boolean
   newer: Entry | undefined
   older: Entry | undefined
+  /** The store's: it was asked for again, or the one that it has replaced was. */
+  proven = false
   /** For the packet cache, once it was asked for. */
   loan: Loan | undefined
   /** The last entry under this key that did, when this one does not (prefer_positive). */

@@ -39,6 +39,30 @@ test('what the packet cache answers with survives a flood of other names, and go
   assert.ok(dropped.has(hot.loan))
 })
 
+test('what was asked for again keeps four fifths of the room from names that nobody asks for again, and the new of those are still kept', () => {
+  const store = new Store(100, NO_PACKET_CACHE, new ByteBudget(Infinity))
+  const name = (kind: string, i: number) => `${kind}${1000 + i}`
+  for (let i = 0; i < 50; i++) store.set(entryOf('asked.example.', name('asked', i)))
+  for (let i = 0; i < 50; i++) store.get(name('asked', i))
+  for (let i = 0; i < 5000; i++) store.set(entryOf('flood.example.', name('flood', i)))
+  const kept = () => Array.from({ length: 50 }, (_, i) => store.peek(name('asked', i))).filter((entry) => entry !== undefined).length
+  assert.equal(kept(), 50)
+  // The reply that renews one is kept as the one before was.
+  store.set(entryOf('asked.example.', name('asked', 0)))
+  for (let i = 0; i < 5000; i++) store.set(entryOf('flood.example.', name('more', i)))
+  assert.equal(kept(), 50)
+  // When more are asked for again than there is room, the oldest of them go, and a new name can still become one of them.
+  for (let i = 0; i < 200; i++) {
+    store.set(entryOf('later.example.', name('later', i)))
+    assert.notEqual(store.get(name('later', i)), undefined)
+  }
+  assert.equal(kept(), 0)
+  assert.equal(store.size, 100)
+  for (let i = 0; i < 1000; i++) store.set(entryOf('other.example.', name('other', i)))
+  assert.ok(Array.from({ length: 10 }, (_, i) => store.peek(name('other', 990 + i))).every((entry) => entry !== undefined))
+  assert.deepEqual([...store.entries()].map((entry) => entry.proven).lastIndexOf(true) + 1, [...store.entries()].filter((entry) => entry.proven).length)
+})
+
 test('a key from octets is the key from a message', () => {
   const label = fc.string({ unit: fc.constantFrom(...'abXY-_09\\@.'), minLength: 1, maxLength: 8 })
   fc.assert(fc.property(fc.array(label, { maxLength: 4 }), fc.nat(65_535), fc.boolean(), fc.boolean(), (labels, type, secure, cd) => {

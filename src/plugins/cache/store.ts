@@ -10,18 +10,23 @@ import type { Entry } from './entry.ts'
 const BYTES_PER_ENTRY = 2048
 /** Entries that may be spared for one that comes in. */
 const SPARED_AT_ONCE = 8
+/** Share of the octets that what was asked for again keeps from a flood of names. */
+const PROVEN_SHARE = 0.8
 
 /**
- * Entries by key, bounded in number and in bytes. What was used longest ago goes first, but not what the packet cache has answered
- * with since it was last about to go: those queries are not seen here.
+ * Entries by key, bounded in number and in bytes. What nobody has asked for again gives way to what somebody has (segmented LRU): a flood
+ * of names pushes out its own. Of each kind, what was used longest ago goes first, but not what the packet cache has answered with since it
+ * was last about to go: those queries are not seen here.
  */
 export class Store implements Holder {
   readonly #entries = new Map<string, Entry>()
-  readonly #recency = new Recency<Entry>()
+  readonly #unproven = new Recency<Entry>()
+  readonly #proven = new Recency<Entry>()
   readonly #capacity: number
   readonly #packets: PacketCache
   readonly #budget: ByteBudget
   bytes = 0
+  #provenBytes = 0
   /** Entries that had to go for others. */
   evicted = 0
 
@@ -37,7 +42,7 @@ export class Store implements Holder {
   }
 
   letGo(): boolean {
-    const { oldest } = this.#recency
+    const { oldest } = this.#leaving
     if (oldest === undefined) return false
     this.evicted++
     this.#remove(oldest)
@@ -46,7 +51,8 @@ export class Store implements Holder {
 
   get(key: string): Entry | undefined {
     const entry = this.#entries.get(key)
-    if (entry !== undefined) this.#recency.touch(entry)
+    if (entry?.proven === true) this.#proven.touch(entry)
+    else if (entry !== undefined) this.#prove(entry)
     return entry
   }
 
@@ -55,9 +61,11 @@ export class Store implements Holder {
     return this.#entries.get(key)
   }
 
-  /** Those used last come first. */
+  /** Those that were asked for again come first, and of each kind those used last. */
   *entries(): Iterable<Entry> {
-    for (let entry = this.#recency.newest; entry !== undefined; entry = entry.older) yield entry
+    for (const { newest } of [this.#proven, this.#unproven]) {
+      for (let entry = newest; entry !== undefined; entry = entry.older) yield entry
+    }
   }
 
   /** Each key with the name that it is for, in lower case. */
@@ -74,8 +82,9 @@ export class Store implements Holder {
     this.#spareUsed(entry.sizeBytes)
     while (this.#isFull(entry.sizeBytes)) this.letGo()
     this.#entries.set(entry.key, entry)
-    this.#recency.add(entry)
+    this.#unproven.add(entry)
     this.bytes += entry.sizeBytes
+    if (before?.proven === true) this.#prove(entry)
     this.#budget.settle()
   }
 
@@ -89,10 +98,23 @@ export class Store implements Holder {
     if (loan !== undefined) this.#packets.drop(loan)
   }
 
+  /** Where what has to go is taken from. */
+  get #leaving(): Recency<Entry> {
+    return this.#provenBytes > PROVEN_SHARE * this.bytes ? this.#proven : this.#unproven
+  }
+
+  #prove(entry: Entry): void {
+    this.#unproven.remove(entry)
+    entry.proven = true
+    this.#proven.add(entry)
+    this.#provenBytes += entry.sizeBytes
+  }
+
   #remove(entry: Entry): void {
     this.#entries.delete(entry.key)
-    this.#recency.remove(entry)
+    ;(entry.proven ? this.#proven : this.#unproven).remove(entry)
     this.bytes -= entry.sizeBytes
+    if (entry.proven) this.#provenBytes -= entry.sizeBytes
     if (entry.loan !== undefined) this.#packets.drop(entry.loan)
   }
 
@@ -103,9 +125,10 @@ export class Store implements Holder {
   #spareUsed(sizeBytes: number): void {
     if (!this.#isFull(sizeBytes)) return
     for (let spared = 0; spared < SPARED_AT_ONCE; spared++) {
-      const { oldest } = this.#recency
+      const leaving = this.#leaving
+      const { oldest } = leaving
       if (oldest?.loan === undefined || !oldest.loan.wasUsed(this.#packets)) return
-      this.#recency.touch(oldest)
+      leaving.touch(oldest)
     }
   }
 }
