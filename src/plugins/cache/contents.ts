@@ -7,7 +7,7 @@ import type { Store } from './store.ts'
 /** Entries looked at in one search: enough for every default, and no more than some milliseconds. */
 const LOOKED_AT = 50_000
 
-/** Entries of a store whose name contains the text, those used last first. */
+/** Entries of a store whose name contains the text, in the store's order. */
 export function cachedAnswers(store: Store, kind: CachedAnswer['store'], text: string, limit: number, nowMs: number, packets: PacketCache): CachedAnswer[] {
   const wanted = text.toLowerCase()
   const found: CachedAnswer[] = []
